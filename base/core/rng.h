@@ -1,0 +1,40 @@
+/* rng.h - seeded random numbers.
+ *
+ * A stream is a pure function of (seed, a, b): two parts of a program that use different (a, b) never share draws, so
+ * adding a draw in one place changes no other.  Not for secrets: those come from rng_secret(). Generator:
+ * xoshiro256++ 1.0 (Blackman & Vigna 2021, ACM TOMS 47(4)), seeded by splitmix64 as its authors advise. Thread: a
+ * stream belongs to one thread. */
+#ifndef TRIMTAB_BASE_CORE_RNG_H
+#define TRIMTAB_BASE_CORE_RNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/core/err.h"
+
+struct rng {
+    uint64_t s[4];
+};
+
+void rng_init(struct rng *rng, uint64_t seed, uint64_t a, uint64_t b);
+uint64_t rng_u64(struct rng *rng);
+/* Uniform on [0, 1) with 53 bits; rng_open is on (0, 1). */
+double rng_uniform(struct rng *rng);
+double rng_open(struct rng *rng);
+/* Uniform on 0 .. n - 1, without modulo bias; n > 0. */
+uint64_t rng_below(struct rng *rng, uint64_t n);
+/* Standard normal (inverse-free polar method, no state kept between calls). */
+double rng_normal(struct rng *rng);
+/* Gamma(shape, scale 1): Marsaglia & Tsang 2000; shape > 0. */
+double rng_gamma(struct rng *rng, double shape);
+/* Fisher-Yates on an index array. */
+void rng_shuffle(struct rng *rng, size_t n, uint32_t *index);
+
+/* One round of splitmix64: a good 64-bit mixer for combining ids. */
+uint64_t rng_mix(uint64_t x);
+/* FNV-1a of a text, mixed; for names that become seeds. */
+uint64_t rng_hash_text(const char *text);
+/* Bytes from the kernel (getrandom). */
+MUST_CHECK enum status rng_secret(void *bytes, size_t n, struct err *err);
+
+#endif

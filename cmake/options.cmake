@@ -1,0 +1,41 @@
+# Flags of every target.  STYLE: warnings are errors in every preset and off for packagers.
+option(TRIMTAB_WERROR "warnings are errors" OFF)
+set(TRIMTAB_SANITIZE "" CACHE STRING "address+undefined | thread | fuzz | empty")
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+add_compile_definitions(_GNU_SOURCE)
+# -ffp-contract=off: the same digits on machines with and without fused multiply-add.
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wdouble-promotion -Wcast-qual -Wcast-align
+    -Wpointer-arith -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wundef -Wvla -Wformat=2
+    -Wnull-dereference -Wimplicit-fallthrough -Wswitch-enum -Wunused-macros -Wdate-time -fno-common -ffp-contract=off)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wtrampolines -Walloca -Wformat-signedness)
+else()
+    add_compile_options(-Wcomma -Wextra-semi-stmt -Wmissing-variable-declarations -Wconditional-uninitialized -Wshorten-64-to-32)
+endif()
+if(TRIMTAB_WERROR)
+    add_compile_options(-Werror)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
+    add_compile_options(-D_FORTIFY_SOURCE=2 -fstack-protector-strong)
+    add_link_options(-pie -Wl,-z,relro,-z,now)
+endif()
+
+if(TRIMTAB_SANITIZE STREQUAL "address")
+    set(sanitize -fsanitize=address,undefined,float-divide-by-zero -fno-sanitize-recover=all -fno-omit-frame-pointer)
+elseif(TRIMTAB_SANITIZE STREQUAL "thread")
+    set(sanitize -fsanitize=thread)
+elseif(TRIMTAB_SANITIZE STREQUAL "fuzz")
+    set(sanitize -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+endif()
+if(sanitize)
+    add_compile_options(${sanitize})
+    add_link_options(${sanitize})
+endif()
