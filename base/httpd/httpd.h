@@ -1,0 +1,84 @@
+/* httpd.h - an HTTP server over libmicrohttpd: limits before work, routes as a table, replies at once or later.
+ *
+ *   READING --body complete--> handler --> REPLIED
+ *      |                          '------> DEFERRED --httpd_finish (any thread)--> REPLIED
+ *      '--too large 413, too slow: dropped
+ * A handler returns a status: not STATUS_OK becomes {"error":{"code":"INVALID","message":"..."}} with status_http().
+ * To defer it calls httpd_defer() first and returns STATUS_OK; httpd_finish() must then be called exactly once, perhaps
+ * before the handler has returned.  A request is valid until it is answered.  Handlers run on the server's threads and
+ * must not block.  HEAD is answered as GET without a body; unknown path 404, wrong method 405 with Allow. */
+#ifndef TRIMTAB_BASE_HTTPD_HTTPD_H
+#define TRIMTAB_BASE_HTTPD_HTTPD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/core/buf.h"
+#include "base/core/err.h"
+#include "base/core/opt.h"
+
+struct httpd;
+struct httpd_request;
+
+typedef enum status httpd_handler(struct httpd_request *request, void *context, struct err *err);
+
+struct httpd_route {
+    const char *method;
+    const char *path; /* "/v1/experiments/{exp}/rounds/{n}"; literal segments win over parameters by table order */
+    httpd_handler *handler;
+    size_t max_body;   /* bytes; 0: no body */
+    const char *scope; /* NULL: open to all */
+};
+
+struct httpd_options {
+    const char *listen;                          /* "127.0.0.1:8470", "[::1]:0" */
+    const char *token_file, *tls_cert, *tls_key; /* NULL: none; without tokens only loopback may be bound */
+    const struct httpd_route *routes;            /* ends with {0}; borrowed */
+    void *context;                               /* for the handlers */
+    unsigned threads;                            /* 0: 2 */
+    unsigned max_connections;                    /* 0: 1024 */
+    int64_t deadline_ms;                         /* to receive a whole request; 0: 10000 */
+};
+
+struct httpd_counts {
+    int64_t by_class[6]; /* [2] = 2xx; [0] unused */
+    int64_t in_flight;
+};
+
+/* The flags both daemons share; an entry list for a struct opt table. */
+#define HTTPD_OPTIONS(o)                                                                                               \
+    {"listen", OPT_TEXT, &(o).listen, "ADDRESS:PORT", "where the API listens", 0, 0},                                  \
+        {"token-file", OPT_TEXT, &(o).token_file, "FILE", "bearer tokens: lines 'scope[,scope] token'", 0, 0},         \
+        {"tls-cert", OPT_TEXT, &(o).tls_cert, "FILE", "certificate chain (PEM)", 0, 0},                                \
+    {                                                                                                                  \
+        "tls-key", OPT_TEXT, &(o).tls_key, "FILE", "private key (PEM)", 0, 0                                           \
+    }
+
+MUST_CHECK enum status httpd_start(const struct httpd_options *options, struct httpd **ret, struct err *err);
+int httpd_port(const struct httpd *httpd);
+/* Read the token file again; on failure the old tokens stay. */
+MUST_CHECK enum status httpd_reload(struct httpd *httpd, struct err *err);
+struct httpd_counts httpd_counts(struct httpd *httpd);
+/* Stop accepting, wait for deferred requests, stop.  Whoever finishes them must still run. */
+void httpd_stop(struct httpd *httpd);
+
+/* Borrowed until the request is answered.  Absent: NULL. */
+const char *httpd_param(const struct httpd_request *request, const char *name);
+const char *httpd_query(const struct httpd_request *request, const char *name);
+const char *httpd_header(const struct httpd_request *request, const char *name);
+const char *httpd_body(const struct httpd_request *request, size_t *ret_n);
+bool httpd_has_scope(const struct httpd_request *request, const char *scope);
+
+/* The reply: STATUS_OK gives 200 unless set; JSON unless the type is set (static string). */
+struct buf *httpd_reply(struct httpd_request *request);
+void httpd_reply_code(struct httpd_request *request, int http);
+void httpd_reply_type(struct httpd_request *request, const char *content_type);
+/* Copied; at most 8. */
+MUST_CHECK enum status httpd_reply_header(struct httpd_request *request, const char *name, const char *value,
+                                          struct err *err);
+void httpd_defer(struct httpd_request *request);
+/* Any thread; err's line is the message when s is not STATUS_OK. */
+void httpd_finish(struct httpd_request *request, enum status s, const struct err *err);
+
+#endif
