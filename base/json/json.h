@@ -42,7 +42,7 @@ enum status json_refuse(const struct json_at *at, struct err *err, const char *f
 /* The value itself. */
 bool json_is_null(const struct json_at *at);
 MUST_CHECK enum status json_number(const struct json_at *at, double min, double max, double *ret, struct err *err);
-/* Exact; refuses fractions and magnitudes beyond 2^53. */
+/* Exact; refuses fractions and magnitudes above 2^53 - 1. */
 MUST_CHECK enum status json_int(const struct json_at *at, int64_t min, int64_t max, int64_t *ret, struct err *err);
 MUST_CHECK enum status json_bool(const struct json_at *at, bool *ret, struct err *err);
 /* max_length in bytes; borrowed; never holds an inner NUL (\u0000 is refused by json_parse). */
