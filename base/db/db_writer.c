@@ -1,0 +1,223 @@
+#include "base/db/db_writer.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "base/core/clock.h"
+#include "base/core/mem.h"
+
+enum { QUEUE_STANDARD = 65536, BATCH_STANDARD = 1024, IDLE_MS = 1000, WAL_MAX = 64 << 20 };
+
+struct outcome {
+    struct db_job job;
+    struct err err;
+};
+
+struct db_writer {
+    struct db *db;
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards queue, first, waiting, stopping */
+    pthread_cond_t wake;
+    struct db_job *queue; /* ring */
+    size_t queue_max, first, waiting, batch_max;
+    bool stopping;
+    struct outcome *batch; /* writer thread only, as all below */
+    int64_t tick_ms, next_tick_ms;
+    struct db_job tick;
+};
+
+static int64_t now_ms(void)
+{
+    return clock_monotonic_ns() / 1000000;
+}
+
+/* Not STATUS_OK only when the whole transaction is lost. */
+static enum status run_one(struct db_writer *w, struct outcome *o, struct err *err)
+{
+    o->err = (struct err)ERR_INIT;
+    TRY(db_exec(w->db, "SAVEPOINT job", err));
+    enum status s = o->job.run(w->db, o->job.context, &o->err);
+    o->err.status = s;
+    return db_exec(w->db, s == STATUS_OK ? "RELEASE job" : "ROLLBACK TO job; RELEASE job", err);
+}
+
+static void run_batch(struct db_writer *w, size_t n)
+{
+    struct err err = ERR_INIT;
+    enum status s = db_begin(w->db, &err);
+    for (size_t i = 0; i < n && s == STATUS_OK; i++)
+        s = run_one(w, &w->batch[i], &err);
+    if (s == STATUS_OK)
+        s = db_commit(w->db, &err);
+    if (s != STATUS_OK)
+        db_rollback(w->db);
+    for (size_t i = 0; i < n; i++) {
+        struct outcome *o = &w->batch[i];
+        if (s != STATUS_OK)
+            o->err = err;
+        if (o->job.done)
+            o->job.done(o->job.context, o->err.status, &o->err);
+    }
+}
+
+/* Sleep until there is work, a tick is due or the idle time is over.  Mutex held. */
+static void wait_for_work(struct db_writer *w)
+{
+    int64_t until = now_ms() + IDLE_MS;
+    if (w->tick_ms > 0 && w->next_tick_ms < until)
+        until = w->next_tick_ms;
+    struct timespec at = {until / 1000, until % 1000 * 1000000};
+    while (w->waiting == 0 && !w->stopping)
+        if (pthread_cond_timedwait(&w->wake, &w->mutex, &at) != 0)
+            break;
+}
+
+/* Mutex held.  The tick comes first. */
+static size_t take_batch(struct db_writer *w)
+{
+    size_t n = 0;
+    if (w->tick_ms > 0 && now_ms() >= w->next_tick_ms) {
+        w->batch[n++].job = w->tick;
+        w->next_tick_ms = now_ms() + w->tick_ms;
+    }
+    for (; w->waiting > 0 && n < w->batch_max; w->waiting--) {
+        w->batch[n++].job = w->queue[w->first];
+        w->first = (w->first + 1) % w->queue_max;
+    }
+    return n;
+}
+
+static void *writer_main(void *context)
+{
+    struct db_writer *w = context;
+    for (;;) {
+        pthread_mutex_lock(&w->mutex);
+        wait_for_work(w);
+        bool last = w->stopping && w->waiting == 0;
+        size_t n = last ? 0 : take_batch(w);
+        pthread_mutex_unlock(&w->mutex);
+        if (last)
+            return NULL;
+        if (n > 0)
+            run_batch(w, n);
+        /* A reader may hold the WAL; the next round tries again, so the status does not matter. */
+        int64_t wal = db_wal_bytes(w->db);
+        if (wal > WAL_MAX || (n == 0 && wal > 0)) {
+            enum status ignored = db_checkpoint(w->db, true, NULL);
+            (void)ignored;
+        }
+    }
+}
+
+static void writer_free(struct db_writer *w)
+{
+    db_close(w->db);
+    mem_free(w->queue);
+    mem_free(w->batch);
+    mem_free(w);
+}
+
+enum status db_writer_start(struct db *db, const struct db_writer_options *options, struct db_writer **ret,
+                            struct err *err)
+{
+    struct db_writer *w = mem_alloc(1, sizeof *w);
+    if (!w) {
+        db_close(db);
+        return err_no_memory(err);
+    }
+    w->db = db;
+    w->queue_max = options->queue_max ? options->queue_max : QUEUE_STANDARD;
+    w->batch_max = options->batch_max ? options->batch_max : BATCH_STANDARD;
+    w->tick_ms = options->tick_ms;
+    w->tick = options->tick;
+    w->next_tick_ms = now_ms() + w->tick_ms;
+    w->queue = mem_alloc(w->queue_max, sizeof *w->queue);
+    w->batch = mem_alloc(w->batch_max + 1, sizeof *w->batch);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&w->mutex, NULL);
+    if (!w->queue || !w->batch || pthread_create(&w->thread, NULL, writer_main, w) != 0) {
+        writer_free(w);
+        return err_set(err, STATUS_NO_MEMORY, "cannot start the database writer");
+    }
+    *ret = w;
+    return STATUS_OK;
+}
+
+enum status db_writer_submit(struct db_writer *w, const struct db_job *job, struct err *err)
+{
+    pthread_mutex_lock(&w->mutex);
+    bool room = !w->stopping && w->waiting < w->queue_max;
+    if (room) {
+        w->queue[(w->first + w->waiting++) % w->queue_max] = *job;
+        pthread_cond_signal(&w->wake);
+    }
+    pthread_mutex_unlock(&w->mutex);
+    return room ? STATUS_OK : err_set(err, STATUS_UNAVAILABLE, "the write queue is full or stopping: try again");
+}
+
+struct waiter {
+    enum status (*run)(struct db *db, void *context, struct err *err);
+    void *context;
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    bool done;
+    struct err err;
+};
+
+static enum status waiter_run(struct db *db, void *context, struct err *err)
+{
+    struct waiter *waiter = context;
+    return waiter->run(db, waiter->context, err);
+}
+
+static void waiter_done(void *context, enum status s, const struct err *err)
+{
+    struct waiter *waiter = context;
+    pthread_mutex_lock(&waiter->mutex);
+    waiter->err = *err;
+    waiter->err.status = s;
+    waiter->done = true;
+    pthread_cond_signal(&waiter->cond);
+    pthread_mutex_unlock(&waiter->mutex);
+}
+
+enum status db_writer_run(struct db_writer *w, enum status (*run)(struct db *db, void *context, struct err *err),
+                          void *context, struct err *err)
+{
+    struct waiter waiter = {run, context, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, ERR_INIT};
+    struct db_job job = {waiter_run, waiter_done, &waiter};
+    TRY(db_writer_submit(w, &job, err));
+    pthread_mutex_lock(&waiter.mutex);
+    while (!waiter.done)
+        pthread_cond_wait(&waiter.cond, &waiter.mutex);
+    pthread_mutex_unlock(&waiter.mutex);
+    if (waiter.err.status != STATUS_OK && err)
+        *err = waiter.err;
+    return waiter.err.status;
+}
+
+size_t db_writer_waiting(struct db_writer *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    size_t n = w->waiting;
+    pthread_mutex_unlock(&w->mutex);
+    return n;
+}
+
+void db_writer_stop(struct db_writer *w)
+{
+    if (!w)
+        return;
+    pthread_mutex_lock(&w->mutex);
+    w->stopping = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->mutex);
+    pthread_join(w->thread, NULL);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->mutex);
+    writer_free(w);
+}
