@@ -17,8 +17,8 @@
 #include <stddef.h>
 
 /* mean [n_arms * n_metrics], cov [n_arms * n_metrics^2] of the means.  ret_effect [E], ret_cov [E * E], storage of the
- * caller.  A relative effect whose control mean is 0, or anything built from a NaN, is NaN with NaN rows and columns.
- * O(E^2). */
+ * caller.  A relative effect whose control mean is 0, or an effect built from a mean or a variance that is not finite,
+ * is NaN with NaN rows and columns. O(E^2). */
 void effects_relative(size_t n_arms, size_t n_metrics, size_t control, const double *mean, const double *cov,
                       double *ret_effect, double *ret_cov);
 void effects_absolute(size_t n_arms, size_t n_metrics, size_t control, const double *mean, const double *cov,
