@@ -1,0 +1,15 @@
+/* commands.h - the verbs of trimtab-ranker, one file each.  Options are static tables that opt_main() fills. */
+#ifndef TRIMTAB_RANKER_CLI_COMMANDS_H
+#define TRIMTAB_RANKER_CLI_COMMANDS_H
+
+#include "base/core/opt.h"
+
+extern const struct opt IMPORT_OPTIONS[];
+int command_import(int n, char **operands);
+
+/* Prints the line to stderr; returns EXIT_FAILED. */
+int command_failed(const struct err *err);
+/* Prints "--<option> is missing"; returns EXIT_USAGE. */
+int command_usage(const char *line);
+
+#endif
