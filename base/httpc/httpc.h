@@ -3,7 +3,8 @@
  * STATUS_UNAVAILABLE  could not connect, connection lost        STATUS_TIMEOUT  no answer in time: retry makes sense
  * STATUS_CORRUPT      not JSON where JSON is expected (the line shows the first bytes)
  * STATUS_TOO_LARGE    the answer exceeds max_response           else: status_from_http() with the server's own message
- * No redirects; http and https only.  Call httpc_init() once in main before threads start. */
+ * No redirects, no proxies; http and https only.  Lines about the transport start with the address.  Call httpc_init()
+ * once in main before threads start.  Thread: owner only. */
 #ifndef TRIMTAB_BASE_HTTPC_HTTPC_H
 #define TRIMTAB_BASE_HTTPC_HTTPC_H
 
@@ -14,7 +15,7 @@ struct httpc;
 
 struct httpc_options {
     const char *base_url;   /* "http://127.0.0.1:8470" */
-    const char *token_file; /* a file holding one token; NULL: none */
+    const char *token_file; /* a file holding one token, closed to group and others; NULL: none */
     const char *ca_file;    /* NULL: the system's */
     int64_t connect_ms;     /* 0: 2000 */
     int64_t total_ms;       /* 0: 10000 */
@@ -22,9 +23,11 @@ struct httpc_options {
 };
 
 MUST_CHECK enum status httpc_init(struct err *err);
+/* STATUS_INVALID for an address that is not http://HOST[:PORT][/PATH] or https://...; the token file's troubles. */
 MUST_CHECK enum status httpc_new(const struct httpc_options *options, struct httpc **ret, struct err *err);
 void httpc_free(struct httpc *httpc);
-/* body may be NULL.  ret_body is cleared and filled, also with an HTTP error's text; *ret_http is 0 when none came. */
+/* path starts with '/'; body may be NULL.  ret_body is cleared and filled, also with an HTTP error's text; *ret_http is
+ * 0 when none came. */
 MUST_CHECK enum status httpc_request(struct httpc *httpc, const char *method, const char *path, const char *body,
                                      size_t n, int *ret_http, struct buf *ret_body, struct err *err);
 /* The same with the answer parsed; the caller frees *ret. */

@@ -4,9 +4,20 @@
  *      |                          '------> DEFERRED --httpd_finish (any thread)--> REPLIED
  *      '--too large 413, too slow: dropped
  * A handler returns a status: not STATUS_OK becomes {"error":{"code":"INVALID","message":"..."}} with status_http().
+ *                  '-> STREAMING --pull returns false, client gone, httpd_stop--> over
  * To defer it calls httpd_defer() first and returns STATUS_OK; httpd_finish() must then be called exactly once, perhaps
- * before the handler has returned.  A request is valid until it is answered.  Handlers run on the server's threads and
- * must not block.  HEAD is answered as GET without a body; unknown path 404, wrong method 405 with Allow. */
+ * before the handler has returned.  A handler that defers and then returns a failure is answered with it, and
+ * httpd_finish() must not be called.  A request is valid until it is answered.  Handlers run on the server's threads
+ * and must not block.  HEAD is answered as GET without a body; unknown path 404, wrong method 405 with Allow.
+ *
+ * Limits come before work: a body longer than the route's cap is refused from its Content-Length, or where the cap is
+ * passed when it has none; a request that is not complete after deadline_ms is dropped, however steadily it trickles;
+ * a kept-alive connection may be idle for 30 s.  A path segment is decoded after the path was split, so "a%2Fb" is one
+ * segment.
+ *
+ * Who may: without a token file everyone on this machine may do everything, only loopback can be bound, and a request
+ * whose Host or Origin is not this machine is refused, so that no web page in the operator's browser reaches the API.
+ * With one, a route with a scope needs "Authorization: Bearer TOKEN". */
 #ifndef TRIMTAB_BASE_HTTPD_HTTPD_H
 #define TRIMTAB_BASE_HTTPD_HTTPD_H
 
@@ -28,7 +39,7 @@ struct httpd_route {
     const char *path; /* "/v1/experiments/{exp}/rounds/{n}"; literal segments win over parameters by table order */
     httpd_handler *handler;
     size_t max_body;   /* bytes; 0: no body */
-    const char *scope; /* NULL: open to all */
+    const char *scope; /* NULL: open to all; "*": any token; else the token must have it */
 };
 
 struct httpd_options {
@@ -57,14 +68,16 @@ struct httpd_counts {
 
 MUST_CHECK enum status httpd_start(const struct httpd_options *options, struct httpd **ret, struct err *err);
 int httpd_port(const struct httpd *httpd);
-/* Read the token file again; on failure the old tokens stay. */
+/* Read the token file again (SIGHUP); on failure the old tokens stay. */
 MUST_CHECK enum status httpd_reload(struct httpd *httpd, struct err *err);
 struct httpd_counts httpd_counts(struct httpd *httpd);
-/* Stop accepting, wait for deferred requests, stop.  Whoever finishes them must still run. */
+/* Stop accepting, end the streams, wait for deferred requests, let replies leave for at most 2 s, stop.  Whoever
+ * finishes the deferred ones must still run.  NULL is fine. */
 void httpd_stop(struct httpd *httpd);
 
 /* Borrowed until the request is answered.  Absent: NULL. */
 const char *httpd_param(const struct httpd_request *request, const char *name);
+/* Decoded; "" for a name without a value. */
 const char *httpd_query(const struct httpd_request *request, const char *name);
 const char *httpd_header(const struct httpd_request *request, const char *name);
 const char *httpd_body(const struct httpd_request *request, size_t *ret_n);
@@ -80,5 +93,22 @@ MUST_CHECK enum status httpd_reply_header(struct httpd_request *request, const c
 void httpd_defer(struct httpd_request *request);
 /* Any thread; err's line is the message when s is not STATUS_OK. */
 void httpd_finish(struct httpd_request *request, enum status s, const struct err *err);
+
+/* An answer without an end, for server-sent events.  pull() is called on a server's thread, never twice at once: it
+ * appends what is new to chunk (perhaps nothing) and returns whether more may come; it must not block.  It is called
+ * at once, then every period_ms, and after httpd_stream_wake(). */
+struct httpd_stream {
+    bool (*pull)(void *context, struct buf *chunk);
+    void (*done)(void *context); /* may be NULL; called once, whatever ended the stream; no pull follows */
+    void *context;
+    int64_t period_ms; /* 0: only when woken */
+};
+
+/* From a handler, which then returns STATUS_OK: answer with a stream (text/event-stream unless the type is set, which
+ * also gets a comment line after 15 s of silence).  At most half of max_connections may stream: STATUS_UNAVAILABLE, and
+ * done() is not called. */
+MUST_CHECK enum status httpd_stream(struct httpd_request *request, const struct httpd_stream *stream, struct err *err);
+/* Pull every stream soon.  Any thread; never from inside pull(). */
+void httpd_stream_wake(struct httpd *httpd);
 
 #endif

@@ -1,0 +1,126 @@
+/* internal.h - what the files of the server share; nobody else includes it.
+ *
+ *   httpd.c    start, stop, reload           listen.c   the listening socket
+ *   request.c  from MHD's callbacks to the handler and back (the states of a request)
+ *   reply.c    the answer                    stream.c   answers without an end
+ *   watch.c    the thread that drops slow clients and pulls streams when they are due
+ *
+ * Locks: one mutex guards everything marked [m].  MHD_suspend_connection and MHD_resume_connection are called with it
+ * held (mutex, then MHD's own), which is what makes httpd_finish() safe before the handler has returned; handlers,
+ * pull() and done() are called without it.
+ * `busy` counts requests between the start of the handler and the queued reply: while it is not zero a connection may
+ * be suspended, and MHD aborts the process when it is stopped then. */
+#ifndef TRIMTAB_BASE_HTTPD_INTERNAL_H
+#define TRIMTAB_BASE_HTTPD_INTERNAL_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/httpd/httpd.h"
+#include "base/httpd/route.h"
+#include "base/httpd/tokens.h"
+
+enum {
+    HTTPD_HEADERS_MAX = 8,
+    HTTPD_IDLE_MS = 30000,     /* a kept-alive connection without a request, a client that does not read */
+    HTTPD_STOP_MS = 2000,      /* how long httpd_stop lets replies leave */
+    HTTPD_TICK_MS = 250,       /* the watch thread looks at least this often */
+    HTTPD_SILENCE_MS = 15000,  /* of an event stream before a comment line */
+    HTTPD_DRAIN_MAX = 4 << 20, /* a refused body up to this is read and dropped, so that the client sees the answer */
+};
+
+/* One TCP connection. */
+struct connection {
+    struct connection *next, **link; /* [m] */
+    int fd;
+    _Atomic int64_t expires_ns; /* dropped then; INT64_MAX while the server has the turn */
+};
+
+enum deferral { DEFERRAL_NONE, DEFERRAL_ASKED, DEFERRAL_SUSPENDED, DEFERRAL_FINISHED };
+
+struct httpd_request {
+    struct httpd *httpd;
+    struct MHD_Connection *mhd;
+    struct connection *connection;
+    char *line; /* the raw target of the request line */
+    struct route_target target;
+    struct route_match match;
+    char scopes[SCOPES_MAX];
+    bool open; /* no tokens are configured: everyone has every scope */
+    bool begun, complete, busy /* [m] */;
+    struct err refusal; /* status not OK: the answer is known before the body is read */
+    size_t dropped;     /* bytes of a refused body */
+    struct buf body;
+
+    struct buf reply;
+    int code;                                     /* 0: by status */
+    const char *type;                             /* static */
+    struct route_pair headers[HTTPD_HEADERS_MAX]; /* owned copies: "name\0value" in one block at .name */
+    size_t n_headers;
+
+    enum deferral deferral; /* [m] */
+    struct err outcome;     /* of httpd_finish */
+
+    struct httpd_stream stream;
+    bool streaming;
+    struct httpd_request *next, **link; /* [m] list of streams */
+    bool asleep, woken, gone;           /* [m] connection suspended; pull again; the client closed */
+    bool over;                          /* pull returned false */
+    struct buf chunk;
+    size_t chunk_sent;
+    _Atomic int64_t pulled_ns, sent_ns;
+};
+
+struct httpd {
+    struct httpd_options options; /* texts owned */
+    unsigned max_streams;
+    int64_t deadline_ns;
+    struct MHD_Daemon *mhd;
+    int listen_fd;
+    int port;
+    char *tls_cert, *tls_key; /* the PEM texts, which MHD borrows */
+
+    pthread_mutex_t mutex;
+    pthread_cond_t settled; /* busy or in_flight fell */
+    pthread_cond_t tick;    /* the watch thread has something new to look at */
+    pthread_t watch;
+    struct tokens *tokens;          /* [m] NULL: open */
+    struct connection *connections; /* [m] */
+    struct httpd_request *streams;  /* [m] */
+    unsigned n_streams;             /* [m] */
+    int64_t busy;                   /* [m] */
+    struct httpd_counts counts;     /* [m] */
+    bool stopping, stopped;         /* [m] */
+};
+
+/* listen.c: the socket, and which port it got.  loopback_only: refuse any other address. */
+MUST_CHECK enum status listen_open(const char *address, bool loopback_only, int *ret_fd, int *ret_port,
+                                   struct err *err);
+
+/* origin.c: whether Host names this machine and Origin (NULL: none) is the same place; see httpd.h, "who may". */
+bool origin_is_local(const char *host, const char *origin);
+
+/* request.c: MHD's callbacks. */
+void *request_on_line(void *context, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result request_on_data(void *context, struct MHD_Connection *mhd, const char *url, const char *method,
+                                const char *version, const char *data, size_t *n, void **request);
+void request_on_completed(void *context, struct MHD_Connection *mhd, void **request,
+                          enum MHD_RequestTerminationCode why);
+
+/* reply.c: queue the answer for s; err's line is the message of a failure. */
+enum MHD_Result reply_send(struct httpd_request *request, enum status s, const struct err *err);
+void reply_done(struct httpd_request *request);
+
+/* stream.c */
+struct MHD_Response *stream_response(struct httpd_request *request);
+void stream_done(struct httpd_request *request);
+/* [m] held: pull it again. */
+void stream_rouse(struct httpd_request *request);
+
+/* watch.c */
+void watch_on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+                         enum MHD_ConnectionNotificationCode what);
+void *watch_main(void *httpd);
+
+#endif

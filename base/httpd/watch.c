@@ -1,0 +1,96 @@
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/core/clock.h"
+#include "base/core/mem.h"
+#include "base/httpd/internal.h"
+
+static void connection_started(struct httpd *httpd, struct MHD_Connection *mhd, void **ret)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct connection *c = info != NULL ? mem_alloc(1, sizeof *c) : NULL;
+    *ret = c;
+    if (c == NULL)
+        return; /* its requests are refused */
+    c->fd = info->connect_fd;
+    atomic_store(&c->expires_ns, clock_monotonic_ns() + httpd->deadline_ns);
+    pthread_mutex_lock(&httpd->mutex);
+    c->next = httpd->connections;
+    c->link = &httpd->connections;
+    if (c->next != NULL)
+        c->next->link = &c->next;
+    httpd->connections = c;
+    pthread_mutex_unlock(&httpd->mutex);
+}
+
+void watch_on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+                         enum MHD_ConnectionNotificationCode what)
+{
+    struct httpd *httpd = context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        connection_started(httpd, mhd, socket_context);
+        return;
+    }
+    struct connection *c = *socket_context;
+    *socket_context = NULL;
+    if (c == NULL)
+        return;
+    pthread_mutex_lock(&httpd->mutex);
+    *c->link = c->next;
+    if (c->next != NULL)
+        c->next->link = c->link;
+    pthread_mutex_unlock(&httpd->mutex);
+    mem_free(c);
+}
+
+/* MHD sees the end of input and cleans up; it closes the descriptor only after the connection left the list. */
+static void drop_expired(struct httpd *httpd, int64_t now)
+{
+    for (struct connection *c = httpd->connections; c != NULL; c = c->next) {
+        if (now < atomic_load(&c->expires_ns))
+            continue;
+        shutdown(c->fd, SHUT_RDWR);
+        atomic_store(&c->expires_ns, INT64_MAX);
+    }
+}
+
+/* A sleeping stream sends nothing, so nobody else would notice that its client went away. */
+static bool client_gone(const struct httpd_request *request)
+{
+    struct pollfd p = {request->connection->fd, POLLRDHUP, 0};
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* Returns when the next stream is due. */
+static int64_t rouse_due(struct httpd *httpd, int64_t now)
+{
+    int64_t next = now + HTTPD_TICK_MS * INT64_C(1000000);
+    for (struct httpd_request *r = httpd->streams; r != NULL; r = r->next) {
+        int64_t due = atomic_load(&r->sent_ns) + HTTPD_SILENCE_MS * INT64_C(1000000);
+        if (r->stream.period_ms > 0 && atomic_load(&r->pulled_ns) + r->stream.period_ms * 1000000 < due)
+            due = atomic_load(&r->pulled_ns) + r->stream.period_ms * 1000000;
+        if (r->asleep && client_gone(r))
+            r->gone = true;
+        if (r->asleep && (r->gone || due <= now))
+            stream_rouse(r);
+        else if (due > now && due < next)
+            next = due;
+    }
+    return next;
+}
+
+void *watch_main(void *context)
+{
+    struct httpd *httpd = context;
+    pthread_mutex_lock(&httpd->mutex);
+    while (!httpd->stopped) {
+        const int64_t now = clock_monotonic_ns();
+        drop_expired(httpd, now);
+        const int64_t next = rouse_due(httpd, now);
+        const struct timespec until = {next / 1000000000, next % 1000000000};
+        pthread_cond_timedwait(&httpd->tick, &httpd->mutex, &until);
+    }
+    pthread_mutex_unlock(&httpd->mutex);
+    return NULL;
+}
