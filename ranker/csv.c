@@ -147,7 +147,7 @@ enum status csv_next(struct csv *csv, bool *ret_more, struct err *err)
     *ret_more = csv->at < csv->text.length;
     if (!*ret_more)
         return STATUS_OK;
-    size_t n;
+    size_t n = 0;
     TRY(split(csv, csv->n_columns, csv->fields, &n, err));
     if (n != csv->n_columns)
         return err_set(err, STATUS_INVALID, "%s line %zu: %zu values: allowed are exactly %zu, one for each column",
@@ -160,7 +160,7 @@ enum status csv_refuse(const struct csv *csv, size_t column, struct err *err, co
     char allowed[256];
     va_list args;
     va_start(args, format);
-    vsnprintf(allowed, sizeof allowed, format, args);
+    (void)vsnprintf(allowed, sizeof allowed, format, args);
     va_end(args);
     return err_set(err, STATUS_INVALID, "%s line %zu: column %s: value '%.100s': %s", csv->file, csv->line,
                    csv->names[column], csv->fields[column], allowed);
@@ -220,7 +220,7 @@ enum status csv_id(const struct csv *csv, size_t column, const char **ret, struc
 
 enum status csv_day(const struct csv *csv, size_t column, int32_t *ret, struct err *err)
 {
-    int64_t day;
+    int64_t day = 0;
     if (csv_int(csv, column, 0, INT32_MAX, &day, NULL) != STATUS_OK || !day_valid(day))
         return csv_refuse(csv, column, err, "a day as yyyymmdd is expected");
     *ret = (int32_t)day;

@@ -95,9 +95,11 @@ enum status dataset_sort(struct dataset *d, struct err *err)
     const size_t n = d->context.n;
     struct sort_key *keys = mem_alloc(n, sizeof *keys);
     uint32_t *order = mem_alloc(n, sizeof *order);
-    enum status s = keys == NULL || order == NULL ? err_no_memory(err) : STATUS_OK;
-    if (s != STATUS_OK)
+    enum status s = STATUS_OK;
+    if (keys == NULL || order == NULL) {
+        s = err_no_memory(err);
         goto out;
+    }
     for (size_t i = 0; i < n; i++)
         keys[i] = (struct sort_key){d->row_times[i], d->row_users[i], d->row_items[i], (uint32_t)i};
     qsort(keys, n, sizeof *keys, compare_keys);

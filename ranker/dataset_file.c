@@ -191,10 +191,11 @@ static enum status decode_rows(struct decoder *in)
     d->row_labels = bytes_read_u32s(&in->r, n, &in->no_memory);
     d->row_days = mem_alloc(n, sizeof *d->row_days);
     d->row_times = mem_alloc(n, sizeof *d->row_times);
-    in->no_memory = in->no_memory || d->row_days == NULL || d->row_times == NULL;
-    for (size_t i = 0; !in->no_memory && i < n; i++)
+    if (in->no_memory || d->row_days == NULL || d->row_times == NULL)
+        return err_no_memory(in->err);
+    for (size_t i = 0; i < n; i++)
         d->row_days[i] = (int32_t)bytes_read_u32(&in->r);
-    for (size_t i = 0; !in->no_memory && i < n; i++)
+    for (size_t i = 0; i < n; i++)
         d->row_times[i] = (int64_t)bytes_read_u64(&in->r);
     TRY(check(in, true, "rows"));
     return check(in, rows_fit(d), "rows");

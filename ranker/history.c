@@ -44,7 +44,7 @@ static enum status add_column(struct table *table, const char *format, const cha
 static enum status derive_rate(struct dataset *d, size_t kind, struct table *table, const double *exposures,
                                count_function *count, struct err *err)
 {
-    struct column *column;
+    struct column *column = NULL;
     TRY(add_column(table, "rate", d->histories[kind].name, &column, err));
     const size_t all = history_total(d, 0);
     const double prior = all == 0 ? 0.0 : (double)history_total(d, kind) / (double)all;
@@ -56,13 +56,12 @@ static enum status derive_rate(struct dataset *d, size_t kind, struct table *tab
 
 static enum status derive_table(struct dataset *d, struct table *table, count_function *count, struct err *err)
 {
-    struct column *column;
+    struct column *column = NULL;
     double *exposures = mem_alloc(table->n, sizeof *exposures);
-    enum status s = exposures == NULL ? err_no_memory(err) : STATUS_OK;
-    if (s == STATUS_OK)
-        count(d, 0, exposures);
-    if (s == STATUS_OK)
-        s = add_column(table, "log", d->histories[0].name, &column, err);
+    if (exposures == NULL)
+        return err_no_memory(err);
+    count(d, 0, exposures);
+    enum status s = add_column(table, "log", d->histories[0].name, &column, err);
     for (size_t i = 0; s == STATUS_OK && i < table->n; i++)
         column->numbers[i] = log1p(exposures[i]);
     for (size_t k = 1; s == STATUS_OK && k < d->n_histories; k++)

@@ -1,5 +1,6 @@
 #include "ranker/schema.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +19,8 @@ static enum status find_columns(const struct csv *csv, const struct schema_colum
 static enum status changed_text(const struct csv *csv, size_t at, enum schema_change change, char *scratch,
                                 const char **ret, struct err *err)
 {
-    int64_t hour;
-    int32_t day;
+    int64_t hour = 0;
+    int32_t day = 19700101;
     *ret = scratch;
     switch (change) {
     case SCHEMA_HOUR:
@@ -44,7 +45,7 @@ static enum status read_cell(struct dataset *d, const struct csv *csv, size_t at
                              struct column *to, size_t row, struct err *err)
 {
     char scratch[DATASET_MAX_TEXT];
-    const char *text;
+    const char *text = "";
     if (to->kind == COLUMN_NUMBER)
         return csv_number(csv, at, true, &to->numbers[row], err);
     if (strlen(csv_field(csv, at)) >= DATASET_MAX_TEXT)
@@ -67,7 +68,7 @@ static enum status read_cells(struct dataset *d, const struct csv *csv, const si
 static enum status add_columns(struct table *table, const struct schema_column *columns, size_t n, size_t capacity,
                                struct err *err)
 {
-    struct column *column;
+    struct column *column = NULL;
     for (size_t c = 0; c < n; c++)
         TRY(table_add(table, columns[c].name, columns[c].kind, capacity, &column, err));
     return STATUS_OK;
@@ -76,13 +77,13 @@ static enum status add_columns(struct table *table, const struct schema_column *
 static enum status read_table_rows(const struct schema_table *schema, struct csv *csv, struct dataset *d,
                                    struct table *table, struct intern *ids, struct err *err)
 {
-    size_t at[TABLE_MAX_COLUMNS], id_at;
+    size_t at[TABLE_MAX_COLUMNS] = {0}, id_at = 0;
     TRY(csv_column(csv, schema->id, &id_at, err));
     TRY(find_columns(csv, schema->columns, schema->n_columns, at, err));
     TRY(add_columns(table, schema->columns, schema->n_columns, csv_max_records(csv), err));
     for (bool more = true;;) {
-        const char *id;
-        uint32_t number;
+        const char *id = "";
+        uint32_t number = INTERN_NONE;
         TRY(csv_next(csv, &more, err));
         if (!more)
             return STATUS_OK;
@@ -142,7 +143,7 @@ static enum status read_log_row(const struct schema *schema, const struct csv *c
     TRY(csv_day(csv, at->day, &d->row_days[row], err));
     d->row_labels[row] = 0;
     for (size_t h = 0; h < schema->n_heads; h++) {
-        double value;
+        double value = 0.0;
         TRY(csv_number(csv, at->heads[h], false, &value, err));
         d->row_labels[row] |= value > 0.0 ? 1u << h : 0u;
     }
@@ -173,9 +174,10 @@ static enum status make_rows(const struct schema *schema, size_t capacity, struc
 
 static enum status read_log_rows(const struct schema *schema, struct csv *csv, struct dataset *d, struct err *err)
 {
-    struct log_columns at;
+    struct log_columns at = {0};
     TRY(find_log_columns(schema, csv, &at, err));
     TRY(make_rows(schema, csv_max_records(csv), d, err));
+    assert(d->row_users != NULL && d->row_items != NULL);
     for (bool more = true;;) {
         TRY(csv_next(csv, &more, err));
         if (!more)
@@ -221,7 +223,7 @@ static enum status group_by_user(struct history *history, const uint32_t *users,
 static enum status read_history_rows(const struct schema *schema, const struct schema_history *from, struct csv *csv,
                                      struct dataset *d, struct history *to, struct err *err)
 {
-    size_t user_at, item_at, n = 0;
+    size_t user_at = 0, item_at = 0, n = 0;
     const size_t capacity = csv_max_records(csv);
     enum status s = csv_column(csv, from->user, &user_at, err);
     if (s == STATUS_OK)
