@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/core/file.h"
 #include "base/core/version.h"
 
 static const struct opt NO_OPTIONS[] = {OPT_END};
@@ -64,14 +65,79 @@ static enum status set_value(const struct opt *o, const char *text, struct err *
     case OPT_TEXT:
         *(const char **)o->value = text;
         return STATUS_OK;
+    case OPT_CONFIG:
     case OPT_FLAG:
         break;
     }
     return err_set(err, STATUS_INVALID, "--%s takes no value", o->name);
 }
 
+static enum status set_flag(const struct opt *o, const char *text, struct err *err)
+{
+    const bool yes = strcmp(text, "true") == 0;
+    if (!yes && strcmp(text, "false") != 0)
+        return err_set(err, STATUS_INVALID, "%s = %s: true or false is expected", o->name, text);
+    *(bool *)o->value = yes;
+    return STATUS_OK;
+}
+
+/* Without the blanks around it; cut in place. */
+static char *trim(char *text)
+{
+    static const char BLANKS[] = " \t\r";
+    text += strspn(text, BLANKS);
+    size_t n = strlen(text);
+    while (n > 0 && strchr(BLANKS, text[n - 1]) != NULL)
+        n--;
+    text[n] = '\0';
+    return text;
+}
+
+static enum status config_line(const struct opt *options, char *line, struct err *err)
+{
+    line = trim(line);
+    if (line[0] == '\0' || line[0] == '#')
+        return STATUS_OK;
+    char *equals = strchr(line, '=');
+    if (equals == NULL)
+        return err_set(err, STATUS_INVALID, "%s: name = value is expected", line);
+    *equals = '\0';
+    const char *name = trim(line), *value = trim(equals + 1);
+    const struct opt *o = find(options, name, strlen(name));
+    if (o == NULL || o->kind == OPT_CONFIG)
+        return err_set(err, STATUS_INVALID, "%s is not an option here; --help lists them", name);
+    return o->kind == OPT_FLAG ? set_flag(o, value, err) : set_value(o, value, err);
+}
+
+static enum status read_config(const struct opt *options, const struct opt *config, const char *path, struct err *err)
+{
+    enum { CONFIG_MAX = 1 << 20 };
+    struct buf *text = config->value;
+    if (text->length > 0)
+        return err_set(err, STATUS_INVALID, "--%s is given twice", config->name);
+    TRY(file_read(path, CONFIG_MAX, text, err));
+    if (strlen(text->data) != text->length)
+        return err_set(err, STATUS_INVALID, "%s holds a NUL byte: it is not a text file", path);
+    size_t number = 1;
+    for (char *line = text->data; line != NULL; number++) {
+        char *newline = strchr(line, '\n');
+        if (newline != NULL)
+            *newline = '\0';
+        const enum status s = config_line(options, line, err);
+        if (s != STATUS_OK)
+            return err_wrap(err, s, "%s:%zu", path, number);
+        line = newline != NULL ? newline + 1 : NULL;
+    }
+    return STATUS_OK;
+}
+
+/* The two walks over the command line: the first reads the configuration file where it is named, the second sets what
+ * the command line says once more, so that it wins. */
+enum walk { WALK_FIRST, WALK_AGAIN };
+
 /* argv[*i] is "--name" or "--name=value"; *i moves on when the value is the next word. */
-static enum status parse_one(const struct opt *options, int argc, char **argv, int *i, bool *help, struct err *err)
+static enum status parse_one(const struct opt *options, enum walk walk, int argc, char **argv, int *i, bool *help,
+                             struct err *err)
 {
     const char *word = argv[*i] + 2;
     const size_t length = strcspn(word, "=");
@@ -86,15 +152,18 @@ static enum status parse_one(const struct opt *options, int argc, char **argv, i
         *(bool *)o->value = true;
         return STATUS_OK;
     }
-    if (word[length] == '=')
-        return set_value(o, word + length + 1, err);
-    if (*i + 1 >= argc)
+    const char *value = word[length] == '=' ? word + length + 1 : NULL;
+    if (value == NULL && *i + 1 >= argc)
         return err_set(err, STATUS_INVALID, "--%s needs a value: --%s %s", o->name, o->name, o->unit);
-    return set_value(o, argv[++*i], err);
+    if (value == NULL)
+        value = argv[++*i];
+    if (o->kind != OPT_CONFIG)
+        return set_value(o, value, err);
+    return walk == WALK_FIRST ? read_config(options, o, value, err) : STATUS_OK;
 }
 
-enum status opt_parse(const struct opt *options, int argc, char **argv, int *ret_operands, bool *ret_help,
-                      struct err *err)
+static enum status parse_all(const struct opt *options, enum walk walk, int argc, char **argv, int *ret_operands,
+                             bool *ret_help, struct err *err)
 {
     int operands = 0;
     bool only_operands = false;
@@ -103,12 +172,19 @@ enum status opt_parse(const struct opt *options, int argc, char **argv, int *ret
         if (!only_operands && strcmp(argv[i], "--") == 0)
             only_operands = true;
         else if (!only_operands && strncmp(argv[i], "--", 2) == 0)
-            TRY(parse_one(options, argc, argv, &i, ret_help, err));
-        else
+            TRY(parse_one(options, walk, argc, argv, &i, ret_help, err));
+        else if (walk == WALK_AGAIN)
             argv[operands++] = argv[i];
     }
     *ret_operands = operands;
     return STATUS_OK;
+}
+
+enum status opt_parse(const struct opt *options, int argc, char **argv, int *ret_operands, bool *ret_help,
+                      struct err *err)
+{
+    TRY(parse_all(options, WALK_FIRST, argc, argv, ret_operands, ret_help, err));
+    return parse_all(options, WALK_AGAIN, argc, argv, ret_operands, ret_help, err);
 }
 
 static void print_default(const struct opt *o)

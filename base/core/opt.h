@@ -9,6 +9,11 @@
  *
  * "--name value" and "--name=value"; flags take no value; "--" ends options; everything else is an operand, in any
  * order.
+ *
+ * A program that lists an OPT_CONFIG row takes the same options from a file, too: lines "name = value" ("true" or
+ * "false" for a flag); blank lines and lines that start with '#' are skipped.  The command line wins, in any order;
+ * a line that is refused is named FILE:LINE.
+ *
  * --help is understood everywhere.  Values point into argv (text) or are parsed in full (numbers): "12x" is refused.
  * Thread: main only. */
 #ifndef TRIMTAB_BASE_CORE_OPT_H
@@ -19,14 +24,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/core/buf.h"
 #include "base/core/err.h"
 
-enum opt_kind { OPT_FLAG, OPT_TEXT, OPT_INT, OPT_REAL };
+enum opt_kind { OPT_FLAG, OPT_TEXT, OPT_INT, OPT_REAL, OPT_CONFIG };
 
 struct opt {
     const char *name; /* without the dashes */
     enum opt_kind kind;
-    void *value;      /* bool *, const char **, int64_t *, double * */
+    void *value;      /* bool *, const char **, int64_t *, double *, struct buf * (keeps the texts of the file) */
     const char *unit; /* shown in the help: "FILE", "N", "MS"; NULL for a flag */
     const char *text;
     double min, max; /* OPT_INT and OPT_REAL, inclusive; both zero: no limit */
