@@ -69,7 +69,7 @@ static enum status log_slate(void *context, const struct world_visit *visit, siz
         happened[response->events[e].position][response->events[e].head] = true;
     exporter->counts.requests++;
     for (size_t j = 0; j < n; j++) {
-        char unit[WORLD_ID], item[WORLD_ID];
+        char unit[WORLD_ID], item[WORLD_ITEM_ID];
         world_unit_id(&visit->user, unit);
         world_item_id(shown[j], item);
         buf_printf(&exporter->log, "%s,%s,%lld,%d", unit, item, (long long)(at + 3000 * (int64_t)j),
@@ -133,7 +133,7 @@ static void write_items(const struct world *world, struct buf *csv)
     buf_char(csv, '\n');
     for (size_t i = 0; i < (size_t)world_params(world)->n_items; i++) {
         const struct world_item *item = world_item(world, i);
-        char id[WORLD_ID];
+        char id[WORLD_ITEM_ID];
         world_item_id(i, id);
         buf_printf(csv, "%s,c%d", id, item->category);
         for (size_t c = 0; c < WORLD_COLUMNS; c++)

@@ -1,24 +1,59 @@
 /* trimtab-traffic: plays users against the experiment API, simulated ones (--world) or logged ones (--log). */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/core/file.h"
-#include "base/core/log.h"
 #include "base/core/opt.h"
+#include "base/httpc/httpc.h"
 #include "experiments/traffic/export.h"
+#include "experiments/traffic/world_player.h"
 
 enum { MAX_WORLD_FILE = 1 << 20 };
 
 static struct {
     const char *world, *export_folder;
-} options;
+    const char *experiments, *experiment, *token_file;
+    int64_t seed, threads, days;
+    double speed, idle_s, give_up_s;
+    bool until_idle, only_in_rounds, quiet;
+} options = {.seed = 1, .threads = 32, .idle_s = 30.0, .give_up_s = 300.0};
 
 static const struct opt OPTIONS[] = {
     {"world", OPT_TEXT, &options.world, "FILE", "simulated users: a world file (docs/worlds.md)", 0, 0},
     {"export", OPT_TEXT, &options.export_folder, "DIR", "write the world's log for trimtab-ranker import generic", 0,
      0},
+    {"experiments", OPT_TEXT, &options.experiments, "URL", "play against this experiment API", 0, 0},
+    {"experiment", OPT_TEXT, &options.experiment, "EXP", "the experiment's id", 0, 0},
+    {"token-file", OPT_TEXT, &options.token_file, "FILE", "bearer token with scopes serve, events and control", 0, 0},
+    {"seed", OPT_INT, &options.seed, "N", "seed of newcomers and of everyone's luck", 0, 9e15},
+    {"threads", OPT_INT, &options.threads, "N", "connections that play at once", 1, POOL_MAX_THREADS},
+    {"days", OPT_INT, &options.days, "N", "days to play; 0: until idle or stopped", 0, 100000},
+    {"speed", OPT_REAL, &options.speed, "X", "simulated seconds per second; 0: as fast as possible", 0, 1e9},
+    {"only-in-rounds", OPT_FLAG, &options.only_in_rounds, NULL, "play nobody while no round is open", 0, 0},
+    {"until-idle", OPT_FLAG, &options.until_idle, NULL, "stop once no round has been open for --idle-s", 0, 0},
+    {"idle-s", OPT_REAL, &options.idle_s, "S", "real seconds without a round that mean idle", 0, 1e6},
+    {"give-up-s", OPT_REAL, &options.give_up_s, "S", "real seconds to go on trying while the server is away", 0, 1e6},
+    {"quiet", OPT_FLAG, &options.quiet, NULL, "no progress lines", 0, 0},
     OPT_END,
 };
+
+/* Raised by SIGINT and SIGTERM; a lock-free atomic may be written by a handler. */
+static atomic_bool stop_flag;
+
+static void on_signal(int signal_number)
+{
+    (void)signal_number;
+    atomic_store(&stop_flag, true);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
 
 static enum status read_world(const char *path, struct world_params *ret, struct err *err)
 {
@@ -44,19 +79,76 @@ static enum status do_export(const struct world_params *params, struct err *err)
     return STATUS_OK;
 }
 
+static struct player_options player_options(void)
+{
+    return (struct player_options){
+        .client = {.base_url = options.experiments,
+                   .token_file = options.token_file,
+                   .experiment = options.experiment,
+                   .give_up_ms = (int64_t)(options.give_up_s * 1e3),
+                   .stop = &stop_flag,
+                   .seed = (uint64_t)options.seed},
+        .n_threads = (size_t)options.threads,
+        .only_in_rounds = options.only_in_rounds,
+        .until_idle = options.until_idle,
+        .idle_s = options.idle_s,
+        .speed = options.speed,
+        .quiet = options.quiet,
+    };
+}
+
+static void print_counts(const struct world_params *params, const struct world_play_counts *counts)
+{
+    printf("{\"visits\":%lld,\"requests\":%lld,\"impressions\":%lld", (long long)counts->visits,
+           (long long)counts->requests, (long long)counts->impressions);
+    for (size_t h = 0; h < params->n_heads; h++)
+        printf(",\"%s\":%lld", params->heads[h].name, (long long)counts->events[h]);
+    puts("}");
+}
+
+static enum status do_world_play(const struct world_params *params, struct err *err)
+{
+    const struct player_options how = player_options();
+    struct player player;
+    struct world *world = NULL;
+    struct world_play_counts counts = {0};
+    TRY(httpc_init(err));
+    TRY(world_open(params, (uint64_t)options.seed, &world, err));
+    enum status s = player_init(&player, &how, err);
+    if (s == STATUS_OK) {
+        s = world_play(&player, world, (int)options.days, &counts, err);
+        player_summary(&player);
+        print_counts(params, &counts);
+        player_done(&player);
+    }
+    world_close(world);
+    return s;
+}
+
+static int usage_error(const char *line)
+{
+    fprintf(stderr, "trimtab-traffic: %s\n", line);
+    return EXIT_USAGE;
+}
+
 static int run(int n_operands, char **operands)
 {
     (void)n_operands;
     (void)operands;
     struct err err = ERR_INIT;
     struct world_params params;
-    if (options.world == NULL) {
-        fputs("trimtab-traffic: --world FILE is missing\n", stderr);
-        return EXIT_USAGE;
-    }
+    if (options.world == NULL)
+        return usage_error("--world FILE is missing");
+    if (options.export_folder == NULL && options.experiments == NULL)
+        return usage_error("--export DIR or --experiments URL is missing: there is nothing to do");
+    if (options.experiments != NULL && options.experiment == NULL)
+        return usage_error("--experiment EXP is missing");
+    catch_signals();
     enum status s = read_world(options.world, &params, &err);
     if (s == STATUS_OK && options.export_folder != NULL)
         s = do_export(&params, &err);
+    if (s == STATUS_OK && options.experiments != NULL)
+        s = do_world_play(&params, &err);
     if (s != STATUS_OK)
         fprintf(stderr, "trimtab-traffic: %s\n", err.text);
     return s == STATUS_OK ? EXIT_DONE : EXIT_FAILED;

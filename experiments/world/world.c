@@ -163,7 +163,7 @@ void world_model_user(const struct world *world, const struct world_user *user, 
 
 void world_item_id(size_t item, char *ret)
 {
-    (void)snprintf(ret, WORLD_ID, "i%zu", item);
+    (void)snprintf(ret, WORLD_ITEM_ID, "i%zu", item);
 }
 
 bool world_item_find(const struct world *world, const char *id, size_t *ret_item)
@@ -171,7 +171,7 @@ bool world_item_find(const struct world *world, const char *id, size_t *ret_item
     if (id[0] != 'i' || id[1] == '\0' || strspn(id + 1, "0123456789") != strlen(id + 1) || strlen(id) > 9)
         return false;
     const size_t item = (size_t)strtoul(id + 1, NULL, 10);
-    char again[WORLD_ID];
+    char again[WORLD_ITEM_ID];
     world_item_id(item, again);
     if (item >= (size_t)world->params.n_items || strcmp(id, again) != 0)
         return false;

@@ -25,7 +25,7 @@
 #include "base/core/rng.h"
 #include "experiments/world/world_file.h"
 
-enum { WORLD_COLUMNS = 3, WORLD_ID = 192 };
+enum { WORLD_COLUMNS = 3, WORLD_ID = 96, WORLD_ITEM_ID = 24 };
 
 struct world;
 
@@ -65,7 +65,7 @@ int world_user_arrival(const struct world *world, int64_t index);
 /* The first user who arrives on `day` (day >= 0), which is also how many there are before. */
 int64_t world_first_user(const struct world *world, int day);
 
-/* Texts of ids; ret holds WORLD_ID bytes. */
+/* Texts of ids; ret holds WORLD_ID bytes, for items WORLD_ITEM_ID. */
 void world_unit_id(const struct world_user *user, char *ret);
 /* The row of users.csv that describes this user to a ranker. */
 void world_model_user(const struct world *world, const struct world_user *user, char *ret);
