@@ -5,64 +5,10 @@
 #include <unistd.h>
 
 #include "base/core/clock.h"
-#include "base/core/file.h"
 #include "base/core/mem.h"
 #include "base/httpd/internal.h"
 
-enum { THREADS = 2, CONNECTIONS = 1024, DEADLINE_MS = 10000, PEM_MAX = 1 << 20, MEMORY_PER_CONNECTION = 32 << 10 };
-
-static enum status read_pem(const char *path, char **ret, struct err *err)
-{
-    struct buf text = BUF_INIT;
-    const enum status s = file_read(path, PEM_MAX, &text, err);
-    if (s == STATUS_OK)
-        *ret = buf_take(&text);
-    buf_done(&text);
-    return s;
-}
-
-static enum status read_tls(struct httpd *httpd, const struct httpd_options *o, struct err *err)
-{
-    if (o->tls_cert == NULL && o->tls_key == NULL)
-        return STATUS_OK;
-    if (o->tls_cert == NULL || o->tls_key == NULL)
-        return err_set(err, STATUS_INVALID, "--tls-cert and --tls-key belong together: %s is missing",
-                       o->tls_cert == NULL ? "--tls-cert" : "--tls-key");
-    TRY(read_pem(o->tls_cert, &httpd->tls_cert, err));
-    return read_pem(o->tls_key, &httpd->tls_key, err);
-}
-
-static enum status start_mhd(struct httpd *httpd, struct err *err)
-{
-    const struct httpd_options *o = &httpd->options;
-    struct MHD_OptionItem items[] = {
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)watch_on_connection, httpd},
-        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)request_on_line, httpd},
-        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_on_completed, httpd},
-        {MHD_OPTION_LISTEN_SOCKET, httpd->listen_fd, NULL},
-        {MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, o->max_connections, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, HTTPD_IDLE_MS / 1000, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_PER_CONNECTION, NULL},
-        {MHD_OPTION_END, 0, NULL}, /* or the certificate */
-        {MHD_OPTION_END, 0, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
-    if (httpd->tls_cert != NULL) {
-        flags |= MHD_USE_TLS;
-        items[8] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, httpd->tls_cert};
-        items[9] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, httpd->tls_key};
-    }
-    httpd->mhd =
-        MHD_start_daemon(flags, 0, NULL, NULL, request_on_data, httpd, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
-    if (httpd->mhd != NULL)
-        return STATUS_OK;
-    return err_set(err, STATUS_INVALID, "the HTTP server on %s did not start%s%s%s%s", o->listen,
-                   httpd->tls_cert != NULL ? ": is " : "", httpd->tls_cert != NULL ? o->tls_cert : "",
-                   httpd->tls_cert != NULL ? " a PEM certificate chain with the key in " : "",
-                   httpd->tls_cert != NULL ? o->tls_key : "");
-}
+enum { THREADS = 2, CONNECTIONS = 1024, DEADLINE_MS = 10000, STOP_MS = 2000 };
 
 static void init_sync(struct httpd *httpd)
 {
@@ -90,6 +36,7 @@ static bool copy_options(struct httpd *httpd, const struct httpd_options *option
     if (o->max_connections < o->threads)
         o->max_connections = o->threads;
     o->deadline_ms = o->deadline_ms == 0 ? DEADLINE_MS : o->deadline_ms;
+    o->stop_ms = o->stop_ms == 0 ? STOP_MS : o->stop_ms;
     httpd->max_streams = (o->max_connections + 1) / 2;
     httpd->deadline_ns = o->deadline_ms * 1000000;
     o->listen = copy_text(options->listen);
@@ -114,8 +61,6 @@ static void httpd_free(struct httpd *httpd)
     if (httpd->listen_fd >= 0)
         close(httpd->listen_fd);
     tokens_free(httpd->tokens);
-    mem_free(httpd->tls_cert);
-    mem_free(httpd->tls_key);
     free_text(httpd->options.listen);
     free_text(httpd->options.token_file);
     free_text(httpd->options.tls_cert);
@@ -130,13 +75,11 @@ static enum status start(struct httpd *httpd, struct err *err)
 {
     if (httpd->options.token_file != NULL)
         TRY(tokens_read(httpd->options.token_file, &httpd->tokens, err));
-    TRY(read_tls(httpd, &httpd->options, err));
     TRY(listen_open(httpd->options.listen, httpd->tokens == NULL, &httpd->listen_fd, &httpd->port, err));
-    TRY(start_mhd(httpd, err));
+    TRY(server_start(httpd, err));
     if (pthread_create(&httpd->watch, NULL, watch_main, httpd) == 0)
         return STATUS_OK;
-    MHD_stop_daemon(httpd->mhd);
-    httpd->listen_fd = -1; /* MHD closed it */
+    server_stop_all(httpd);
     return err_set(err, STATUS_UNAVAILABLE, "the watch thread of the HTTP server did not start");
 }
 
@@ -160,10 +103,8 @@ int httpd_port(const struct httpd *httpd)
     return httpd->port;
 }
 
-enum status httpd_reload(struct httpd *httpd, struct err *err)
+static enum status reload_tokens(struct httpd *httpd, struct err *err)
 {
-    if (httpd->options.token_file == NULL)
-        return STATUS_OK;
     struct tokens *fresh = NULL;
     TRY(tokens_read(httpd->options.token_file, &fresh, err));
     pthread_mutex_lock(&httpd->mutex);
@@ -174,6 +115,13 @@ enum status httpd_reload(struct httpd *httpd, struct err *err)
     return STATUS_OK;
 }
 
+enum status httpd_reload(struct httpd *httpd, struct err *err)
+{
+    if (httpd->options.token_file != NULL)
+        TRY(reload_tokens(httpd, err));
+    return httpd->options.tls_cert != NULL ? server_start(httpd, err) : STATUS_OK;
+}
+
 struct httpd_counts httpd_counts(struct httpd *httpd)
 {
     pthread_mutex_lock(&httpd->mutex);
@@ -182,16 +130,29 @@ struct httpd_counts httpd_counts(struct httpd *httpd)
     return counts;
 }
 
-/* No time limit for handlers and deferred replies; those that are being sent or received get HTTPD_STOP_MS. */
+/* [m] held.  What is still being received was not accepted yet; MHD can also miss that such a client has left. */
+static void hurry_clients(struct httpd *httpd)
+{
+    const int64_t until = clock_monotonic_ns() + HTTPD_HURRY_MS * INT64_C(1000000);
+    for (struct connection *c = httpd->connections; c != NULL; c = c->next) {
+        int64_t expires = atomic_load(&c->expires_ns);
+        while (until < expires && expires != INT64_MAX &&
+               !atomic_compare_exchange_weak(&c->expires_ns, &expires, until))
+            continue;
+    }
+}
+
+/* No time limit for handlers and deferred replies; replies that are being sent get stop_ms. */
 static void settle(struct httpd *httpd)
 {
     pthread_mutex_lock(&httpd->mutex);
     httpd->stopping = true;
+    hurry_clients(httpd);
     for (struct httpd_request *r = httpd->streams; r != NULL; r = r->next)
         stream_rouse(r);
     while (httpd->busy > 0)
         pthread_cond_wait(&httpd->settled, &httpd->mutex);
-    const int64_t end = clock_monotonic_ns() + HTTPD_STOP_MS * INT64_C(1000000);
+    const int64_t end = clock_monotonic_ns() + httpd->options.stop_ms * 1000000;
     const struct timespec until = {end / 1000000000, end % 1000000000};
     while (httpd->counts.in_flight > 0) {
         if (pthread_cond_timedwait(&httpd->settled, &httpd->mutex, &until) != 0)
@@ -206,10 +167,9 @@ void httpd_stop(struct httpd *httpd)
 {
     if (httpd == NULL)
         return;
-    /* The descriptor is ours again, to be closed after MHD has stopped (httpd_free). */
-    httpd->listen_fd = MHD_quiesce_daemon(httpd->mhd);
+    server_quiesce(&httpd->servers[httpd->n_servers - 1]);
     settle(httpd);
     pthread_join(httpd->watch, NULL);
-    MHD_stop_daemon(httpd->mhd);
+    server_stop_all(httpd);
     httpd_free(httpd);
 }

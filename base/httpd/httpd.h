@@ -50,6 +50,7 @@ struct httpd_options {
     unsigned threads;                            /* 0: 2 */
     unsigned max_connections;                    /* 0: 1024 */
     int64_t deadline_ms;                         /* to receive a whole request; 0: 10000 */
+    int64_t stop_ms;                             /* how long httpd_stop lets replies leave; 0: 2000 */
 };
 
 struct httpd_counts {
@@ -68,10 +69,11 @@ struct httpd_counts {
 
 MUST_CHECK enum status httpd_start(const struct httpd_options *options, struct httpd **ret, struct err *err);
 int httpd_port(const struct httpd *httpd);
-/* Read the token file again (SIGHUP); on failure the old tokens stay. */
+/* Read the token file and the certificate again (SIGHUP); what cannot be read stays as it was.  Open connections keep
+ * the certificate they began with.  Not from two threads at once, nor during httpd_stop. */
 MUST_CHECK enum status httpd_reload(struct httpd *httpd, struct err *err);
 struct httpd_counts httpd_counts(struct httpd *httpd);
-/* Stop accepting, end the streams, wait for deferred requests, let replies leave for at most 2 s, stop.  Whoever
+/* Stop accepting, end the streams, wait for deferred requests, let replies leave for at most stop_ms, stop.  Whoever
  * finishes the deferred ones must still run.  NULL is fine. */
 void httpd_stop(struct httpd *httpd);
 

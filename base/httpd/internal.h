@@ -1,6 +1,8 @@
 /* internal.h - what the files of the server share; nobody else includes it.
  *
  *   httpd.c    start, stop, reload           listen.c   the listening socket
+ *   server.c   MHD's daemons: the current one and, after a reload of the certificate, the ones that still serve the
+ *              connections that were made before it
  *   request.c  from MHD's callbacks to the handler and back (the states of a request)
  *   reply.c    the answer                    stream.c   answers without an end
  *   watch.c    the thread that drops slow clients and pulls streams when they are due
@@ -23,8 +25,9 @@
 
 enum {
     HTTPD_HEADERS_MAX = 8,
+    HTTPD_SERVERS_MAX = 8,
     HTTPD_IDLE_MS = 30000,     /* a kept-alive connection without a request, a client that does not read */
-    HTTPD_STOP_MS = 2000,      /* how long httpd_stop lets replies leave */
+    HTTPD_HURRY_MS = 500,      /* how long httpd_stop lets requests arrive */
     HTTPD_TICK_MS = 250,       /* the watch thread looks at least this often */
     HTTPD_SILENCE_MS = 15000,  /* of an event stream before a comment line */
     HTTPD_DRAIN_MAX = 4 << 20, /* a refused body up to this is read and dropped, so that the client sees the answer */
@@ -35,6 +38,12 @@ struct connection {
     struct connection *next, **link; /* [m] */
     int fd;
     _Atomic int64_t expires_ns; /* dropped then; INT64_MAX while the server has the turn */
+};
+
+struct server {
+    struct MHD_Daemon *mhd;
+    int fd;           /* ours once it is quiesced; closed after mhd has stopped */
+    char *cert, *key; /* the PEM texts, which mhd borrows; NULL: plain HTTP */
 };
 
 enum deferral { DEFERRAL_NONE, DEFERRAL_ASKED, DEFERRAL_SUSPENDED, DEFERRAL_FINISHED };
@@ -76,10 +85,10 @@ struct httpd {
     struct httpd_options options; /* texts owned */
     unsigned max_streams;
     int64_t deadline_ns;
-    struct MHD_Daemon *mhd;
-    int listen_fd;
+    int listen_fd; /* every server listens on a copy of it */
     int port;
-    char *tls_cert, *tls_key; /* the PEM texts, which MHD borrows */
+    struct server servers[HTTPD_SERVERS_MAX]; /* start, reload and stop only; the last is the current one */
+    size_t n_servers;
 
     pthread_mutex_t mutex;
     pthread_cond_t settled; /* busy or in_flight fell */
@@ -97,6 +106,13 @@ struct httpd {
 /* listen.c: the socket, and which port it got.  loopback_only: refuse any other address. */
 MUST_CHECK enum status listen_open(const char *address, bool loopback_only, int *ret_fd, int *ret_port,
                                    struct err *err);
+
+/* server.c: a new current server with the certificate as it is now on disk; on failure the old one goes on. */
+MUST_CHECK enum status server_start(struct httpd *httpd, struct err *err);
+/* Accept no more connections. */
+void server_quiesce(struct server *server);
+/* All of them; nothing may be suspended. */
+void server_stop_all(struct httpd *httpd);
 
 /* origin.c: whether Host names this machine and Origin (NULL: none) is the same place; see httpd.h, "who may". */
 bool origin_is_local(const char *host, const char *origin);

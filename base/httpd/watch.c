@@ -62,19 +62,29 @@ static bool client_gone(const struct httpd_request *request)
     return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-/* Returns when the next stream is due. */
+static int64_t due_after(const struct httpd_request *request, int64_t now)
+{
+    const int64_t silence = atomic_load(&request->sent_ns) + HTTPD_SILENCE_MS * INT64_C(1000000);
+    const int64_t period = request->stream.period_ms * INT64_C(1000000);
+    const int64_t pulled = atomic_load(&request->pulled_ns) + period;
+    if (period == 0 || silence < pulled)
+        return silence;
+    return pulled > now ? pulled : now;
+}
+
+/* Wakes the streams that are due; returns when the next one will be.  A stream that is awake is being pulled now, so
+ * its turn comes a period later. */
 static int64_t rouse_due(struct httpd *httpd, int64_t now)
 {
     int64_t next = now + HTTPD_TICK_MS * INT64_C(1000000);
     for (struct httpd_request *r = httpd->streams; r != NULL; r = r->next) {
-        int64_t due = atomic_load(&r->sent_ns) + HTTPD_SILENCE_MS * INT64_C(1000000);
-        if (r->stream.period_ms > 0 && atomic_load(&r->pulled_ns) + r->stream.period_ms * 1000000 < due)
-            due = atomic_load(&r->pulled_ns) + r->stream.period_ms * 1000000;
-        if (r->asleep && client_gone(r))
-            r->gone = true;
+        int64_t due = due_after(r, now);
+        r->gone = r->gone || (r->asleep && client_gone(r));
         if (r->asleep && (r->gone || due <= now))
             stream_rouse(r);
-        else if (due > now && due < next)
+        if (due <= now && r->stream.period_ms > 0)
+            due = now + r->stream.period_ms * 1000000;
+        if (due > now && due < next)
             next = due;
     }
     return next;
