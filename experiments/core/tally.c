@@ -1,0 +1,170 @@
+#include "experiments/core/tally.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+
+enum { UNITS_FIRST = 1024 };
+
+enum status tally_init(struct tally *t, const struct layout *layout, size_t n_arms, struct err *err)
+{
+    *t = (struct tally){.layout = *layout, .n_arms = n_arms};
+    t->arms = mem_alloc(n_arms, sizeof *t->arms);
+    enum status s = t->arms ? STATUS_OK : err_no_memory(err);
+    for (size_t a = 0; a < n_arms && s == STATUS_OK; a++)
+        s = moments_init(&t->arms[a].moments, layout->n_columns, err);
+    if (s != STATUS_OK)
+        tally_done(t);
+    return s;
+}
+
+void tally_done(struct tally *t)
+{
+    for (size_t a = 0; t->arms && a < t->n_arms; a++)
+        moments_done(&t->arms[a].moments);
+    mem_free(t->arms);
+    mem_free(t->arm);
+    mem_free(t->counted);
+    mem_free(t->first_ms);
+    mem_free(t->total);
+    *t = (struct tally){0};
+}
+
+static bool resize(void **block, size_t n, size_t size)
+{
+    void *moved = mem_resize(*block, n, size);
+    if (moved)
+        *block = moved;
+    return moved != NULL;
+}
+
+static enum status grow(struct tally *t, struct err *err)
+{
+    size_t n = t->capacity ? 2 * (size_t)t->capacity : UNITS_FIRST, columns = t->layout.n_columns;
+    if (n > UINT32_MAX / 2)
+        return err_set(err, STATUS_UNAVAILABLE, "the round has %u units, the most it can hold: end it", t->n_units);
+    if (!resize((void **)&t->arm, n, sizeof *t->arm) || !resize((void **)&t->counted, n, sizeof *t->counted) ||
+        !resize((void **)&t->first_ms, n, sizeof *t->first_ms) ||
+        !resize((void **)&t->total, n, columns * sizeof *t->total))
+        return err_no_memory(err);
+    t->capacity = (uint32_t)n;
+    return STATUS_OK;
+}
+
+enum status tally_add_unit(struct tally *t, size_t arm, uint32_t *ret_unit, struct err *err)
+{
+    assert(arm < t->n_arms);
+    if (t->n_units == t->capacity)
+        TRY(grow(t, err));
+    uint32_t unit = t->n_units++;
+    t->arm[unit] = (uint8_t)arm;
+    t->counted[unit] = false;
+    t->first_ms[unit] = 0;
+    memset(t->total + unit * t->layout.n_columns, 0, t->layout.n_columns * sizeof *t->total);
+    *ret_unit = unit;
+    return STATUS_OK;
+}
+
+/* Adds to one column of a unit; the caller has checked that the total stays within 64 bits. */
+static void add(struct tally *t, uint32_t unit, size_t column, int64_t delta)
+{
+    const struct layout *l = &t->layout;
+    int64_t *total = t->total + unit * l->n_columns, x[LAYOUT_MAX_COLUMNS];
+    for (size_t k = 0; k < l->n_columns; k++)
+        x[k] = column_value(&l->columns[k], total[k]);
+    total[column] += delta;
+    int64_t value = column_value(&l->columns[column], total[column]);
+    if (value != x[column])
+        moments_change(&t->arms[t->arm[unit]].moments, x, column, value);
+}
+
+void tally_expose(struct tally *t, uint32_t unit, int64_t exposure_ms, int64_t items)
+{
+    struct arm_tally *arm = &t->arms[t->arm[unit]];
+    if (!t->counted[unit]) {
+        t->counted[unit] = true;
+        t->first_ms[unit] = exposure_ms;
+        moments_add_unit(&arm->moments);
+    }
+    if (exposure_ms < t->first_ms[unit])
+        t->first_ms[unit] = exposure_ms;
+    arm->requests++;
+    arm->impressions += items;
+    for (size_t k = 0; k < t->layout.n_columns; k++) {
+        if (t->layout.columns[k].kind == COLUMN_REQUESTS)
+            add(t, unit, k, MOMENTS_SCALE);
+        else if (t->layout.columns[k].kind == COLUMN_IMPRESSIONS)
+            add(t, unit, k, items * MOMENTS_SCALE);
+    }
+}
+
+static bool asks_for(const struct column *c, const char *type)
+{
+    return (c->kind == COLUMN_COUNT || c->kind == COLUMN_SUM) && strcmp(c->event, type) == 0;
+}
+
+static int64_t delta_of(const struct column *c, int64_t value)
+{
+    return c->kind == COLUMN_SUM ? value : MOMENTS_SCALE;
+}
+
+static enum status check_room(const struct tally *t, uint32_t unit, const char *type, int64_t value, struct err *err)
+{
+    int64_t ignored;
+    for (size_t k = 0; k < t->layout.n_columns; k++) {
+        const struct column *c = &t->layout.columns[k];
+        if (asks_for(c, type) &&
+            __builtin_add_overflow(t->total[unit * t->layout.n_columns + k], delta_of(c, value), &ignored))
+            return err_set(err, STATUS_UNPROCESSABLE, "the unit's total of %s leaves 64 bits", type);
+    }
+    return STATUS_OK;
+}
+
+enum status tally_event(struct tally *t, uint32_t unit, const char *type, int64_t value, int64_t age_ms,
+                        int64_t event_ms, enum event_outcome *ret, struct err *err)
+{
+    assert(unit < t->n_units && t->counted[unit]);
+    TRY(check_room(t, unit, type, value, err));
+    enum event_outcome outcome = EVENT_UNUSED;
+    for (size_t k = 0; k < t->layout.n_columns; k++) {
+        const struct column *c = &t->layout.columns[k];
+        if (!asks_for(c, type))
+            continue;
+        if (age_ms > c->attribution_ms) {
+            outcome = outcome == EVENT_UNUSED ? EVENT_LATE : outcome;
+            continue;
+        }
+        outcome = EVENT_COUNTED;
+        add(t, unit, k, delta_of(c, value));
+        t->arms[t->arm[unit]].events[k]++;
+    }
+    if (outcome == EVENT_LATE)
+        t->late++;
+    else if (outcome == EVENT_COUNTED && event_ms > t->watermark_ms)
+        t->watermark_ms = event_ms;
+    *ret = outcome;
+    return STATUS_OK;
+}
+
+int64_t tally_least_units(const struct tally *t, const bool *stopped, bool *ret_all_stopped)
+{
+    int64_t least = INT64_MAX;
+    *ret_all_stopped = true;
+    for (size_t a = 0; a < t->n_arms; a++) {
+        if (stopped[a])
+            continue;
+        *ret_all_stopped = false;
+        if (t->arms[a].moments.n < least)
+            least = t->arms[a].moments.n;
+    }
+    return least;
+}
+
+int64_t tally_units(const struct tally *t)
+{
+    int64_t n = 0;
+    for (size_t a = 0; a < t->n_arms; a++)
+        n += t->arms[a].moments.n;
+    return n;
+}

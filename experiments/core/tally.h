@@ -1,0 +1,57 @@
+/* tally.h - the running account of one round: totals per unit, exact moments per arm.
+ *
+ * Everything is additive in integers, so any order and any split of the same exposures and events gives the same
+ * tally: the property on which restarts rest (the tally is rebuilt from the rows on disk) and which lets several nodes
+ * be added up.  Updates are O(columns) per touched column; results are read from the moments and never scan events.
+ *
+ *   unit known --first exposure past the washout--> counted (n of its arm + 1); only counted units have totals
+ *
+ * Memory: 10 bytes and 8 per column for each unit.  Thread: owner only. */
+#ifndef TRIMTAB_EXPERIMENTS_CORE_TALLY_H
+#define TRIMTAB_EXPERIMENTS_CORE_TALLY_H
+
+#include "experiments/core/layout.h"
+
+enum event_outcome {
+    EVENT_COUNTED,
+    EVENT_UNUSED, /* no metric asks for this type */
+    EVENT_LATE    /* some do, but all attribution windows are over */
+};
+
+struct arm_tally {
+    struct moments moments; /* .n: counted units */
+    int64_t requests, impressions;
+    int64_t events[LAYOUT_MAX_COLUMNS]; /* counted into the column */
+};
+
+struct tally {
+    struct layout layout;
+    size_t n_arms;
+    struct arm_tally *arms;
+    uint32_t n_units, capacity; /* known units, counted or not */
+    uint8_t *arm;               /* [n_units] as all below */
+    bool *counted;
+    int64_t *first_ms;          /* of its first counted exposure */
+    int64_t *total;             /* [n_units * n_columns], uncapped */
+    int64_t late, watermark_ms; /* largest time of a counted event; 0: none */
+};
+
+MUST_CHECK enum status tally_init(struct tally *t, const struct layout *layout, size_t n_arms, struct err *err);
+void tally_done(struct tally *t); /* a zeroed one is fine */
+
+/* *ret_unit numbers the units 0, 1, ...  On failure nothing has changed. */
+MUST_CHECK enum status tally_add_unit(struct tally *t, size_t arm, uint32_t *ret_unit, struct err *err);
+/* One counted request with this many items shown. */
+void tally_expose(struct tally *t, uint32_t unit, int64_t exposure_ms, int64_t items);
+/* An event of a counted unit, age_ms after its exposure; value in fixed point, |value| <= 1e12.
+ * STATUS_UNPROCESSABLE when the unit's total leaves 64 bits (millions of events of the largest value); nothing has
+ * changed then. */
+MUST_CHECK enum status tally_event(struct tally *t, uint32_t unit, const char *type, int64_t value, int64_t age_ms,
+                                   int64_t event_ms, enum event_outcome *ret, struct err *err);
+
+/* Fewest units of an arm that is not stopped; *ret_all_stopped when there is none. */
+int64_t tally_least_units(const struct tally *t, const bool *stopped, bool *ret_all_stopped);
+/* Counted units of all arms. */
+int64_t tally_units(const struct tally *t);
+
+#endif

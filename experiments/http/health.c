@@ -1,0 +1,72 @@
+/* GET /healthz, /readyz, /metrics, /openapi.yaml */
+#include "experiments/http/endpoints.h"
+#include "experiments/http/openapi_yaml.h"
+
+enum { WAITING_MAX = 32768 }; /* half of the writer's queue: a balancer should look elsewhere */
+
+enum status endpoint_healthz(struct httpd_request *request, void *context, struct err *err)
+{
+    (void)context;
+    buf_text(httpd_reply(request), "{\"ok\":true}");
+    return buf_status(httpd_reply(request), err);
+}
+
+enum status endpoint_readyz(struct httpd_request *request, void *context, struct err *err)
+{
+    struct service *service = context;
+    if (store_waiting(service->store) > WAITING_MAX)
+        return err_set(err, STATUS_UNAVAILABLE, "more than %d writes wait", WAITING_MAX);
+    buf_text(httpd_reply(request), "{\"ready\":true}");
+    return buf_status(httpd_reply(request), err);
+}
+
+static void counter(struct buf *out, const char *name, const char *label, _Atomic int64_t *value)
+{
+    buf_printf(out, "trimtab_%s_total{result=\"%s\"} %lld\n", name, label, (long long)atomic_load(value));
+}
+
+static void write_http(struct buf *out, struct httpd *httpd)
+{
+    if (!httpd)
+        return;
+    struct httpd_counts counts = httpd_counts(httpd);
+    buf_text(out, "# HELP trimtab_http_responses_total answers by class of status\n"
+                  "# TYPE trimtab_http_responses_total counter\n");
+    for (int class = 2; class <= 5; class ++)
+        buf_printf(out, "trimtab_http_responses_total{class=\"%dxx\"} %lld\n", class,
+                   (long long)counts.by_class[class]);
+    buf_printf(out,
+               "# HELP trimtab_http_in_flight requests being read or answered\n# TYPE trimtab_http_in_flight gauge\n"
+               "trimtab_http_in_flight %lld\n",
+               (long long)counts.in_flight);
+}
+
+enum status endpoint_metrics(struct httpd_request *request, void *context, struct err *err)
+{
+    struct service *service = context;
+    struct buf *out = httpd_reply(request);
+    httpd_reply_type(request, "text/plain; version=0.0.4");
+    buf_text(out, "# HELP trimtab_ranks_total rank requests\n# TYPE trimtab_ranks_total counter\n");
+    counter(out, "ranks", "arm", &service->ranks_served);
+    counter(out, "ranks", "default", &service->ranks_default);
+    counter(out, "ranks", "repeated", &service->ranks_repeated);
+    buf_text(out, "# HELP trimtab_events_total events by what became of them\n# TYPE trimtab_events_total counter\n");
+    counter(out, "events", "accepted", &service->events_accepted);
+    counter(out, "events", "duplicate", &service->events_duplicate);
+    counter(out, "events", "late", &service->events_late);
+    counter(out, "events", "orphan", &service->events_orphan);
+    buf_printf(out,
+               "# HELP trimtab_writes_waiting jobs that wait for the writer\n# TYPE trimtab_writes_waiting gauge\n"
+               "trimtab_writes_waiting %zu\n",
+               store_waiting(service->store));
+    write_http(out, service->httpd);
+    return buf_status(out, err);
+}
+
+enum status endpoint_openapi(struct httpd_request *request, void *context, struct err *err)
+{
+    (void)context;
+    httpd_reply_type(request, "application/yaml");
+    buf_add(httpd_reply(request), OPENAPI_YAML, sizeof OPENAPI_YAML - 1);
+    return buf_status(httpd_reply(request), err);
+}

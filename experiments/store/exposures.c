@@ -1,0 +1,86 @@
+#include <string.h>
+
+#include "experiments/store/store_internal.h"
+
+/* A request the client named before: its reply, or a conflict. */
+static enum status find_named(struct store *store, const struct exposure *x, bool *ret_there, struct buf *ret_reply,
+                              struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_REQUEST_GET];
+    size_t n = 0;
+    db_bind_text(stmt, 1, x->request_name);
+    enum status s = db_step(stmt, ret_there, err);
+    if (s == STATUS_OK && *ret_there) {
+        const void *hash = db_column_blob(stmt, 0, &n);
+        if (n != DIGEST_SIZE || memcmp(hash, x->body_hash, DIGEST_SIZE) != 0)
+            s = err_set(err, STATUS_CONFLICT, "request_id %s was used with another body", x->request_name);
+        else
+            buf_text(ret_reply, db_column_text(stmt, 6));
+    }
+    db_reset(stmt);
+    return s == STATUS_OK ? buf_status(ret_reply, err) : s;
+}
+
+static enum status save_named(struct store *store, const struct exposure *x, struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_REQUEST_ADD];
+    uint8_t key[16];
+    key_bytes(x->key, key);
+    db_bind_text(stmt, 1, x->request_name);
+    db_bind_blob(stmt, 2, x->body_hash, DIGEST_SIZE);
+    db_bind_int(stmt, 3, x->view->experiment);
+    db_bind_int(stmt, 4, x->view->number);
+    db_bind_int(stmt, 5, (int64_t)x->arm);
+    db_bind_blob(stmt, 6, key, sizeof key);
+    db_bind_int(stmt, 7, x->at_ms);
+    db_bind_text(stmt, 8, x->reply);
+    return db_run(stmt, err);
+}
+
+static enum status unit_of(struct store *store, struct hot_round *round, const struct exposure *x, uint32_t *ret,
+                           struct err *err)
+{
+    if (keymap_find(&round->units, x->key, ret))
+        return STATUS_OK;
+    struct db_stmt *stmt = store->sql[SQL_UNIT_ADD];
+    db_bind_int(stmt, 1, round->id);
+    db_bind_int(stmt, 2, round->tally.n_units);
+    db_bind_text(stmt, 3, x->unit);
+    db_bind_int(stmt, 4, (int64_t)x->arm);
+    TRY(db_run(stmt, err));
+    TRY(tally_add_unit(&round->tally, x->arm, ret, err));
+    return keymap_insert(&round->units, x->key, *ret, err);
+}
+
+static enum status record(struct store *store, struct experiment *e, const struct exposure *x, struct err *err)
+{
+    struct hot_round *round = e->round;
+    struct db_stmt *stmt = store->sql[SQL_EXPOSURE_ADD];
+    uint32_t unit = 0;
+    store->dirty = true;
+    TRY(unit_of(store, round, x, &unit, err));
+    db_bind_int(stmt, 1, round->id);
+    db_bind_int(stmt, 2, round->exposure_seq++);
+    db_bind_int(stmt, 3, unit);
+    db_bind_int(stmt, 4, x->at_ms);
+    db_bind_int(stmt, 5, x->items);
+    TRY(db_run(stmt, err));
+    if (round_life_counts(&round->life, &round->plan, x->at_ms))
+        tally_expose(&round->tally, unit, x->at_ms, x->items);
+    return store_advance(store, e, false, err);
+}
+
+enum status store_expose(struct store *store, const struct exposure *x, enum exposure_result *ret,
+                         struct buf *ret_reply, struct err *err)
+{
+    struct experiment *e = store_by_number(store, x->view->experiment);
+    bool there = false;
+    if (x->request_name)
+        TRY(find_named(store, x, &there, ret_reply, err));
+    *ret = there ? EXPOSURE_REPEAT : e && e->view == x->view ? EXPOSURE_RECORDED : EXPOSURE_STALE;
+    if (*ret != EXPOSURE_RECORDED)
+        return STATUS_OK;
+    if (x->request_name)
+        TRY(save_named(store, x, err));
+    return x->arm == ARM_NONE ? STATUS_OK : record(store, e, x, err);
+}

@@ -1,0 +1,88 @@
+/* store_internal.h - the hot state; shared by the sources of this folder only.
+ *
+ * Thread: everything belongs to the writer thread, except `views` (guarded by `mutex`) and the fields marked const.
+ * Whoever changes hot state sets `dirty` first, so that a failure behind it leads to a rebuild. */
+#ifndef TRIMTAB_EXPERIMENTS_STORE_STORE_INTERNAL_H
+#define TRIMTAB_EXPERIMENTS_STORE_STORE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/core/digest.h"
+#include "base/db/db_writer.h"
+#include "base/json/json.h"
+#include "experiments/core/round_life.h"
+#include "experiments/core/tally.h"
+#include "experiments/store/schema.h"
+#include "experiments/store/store.h"
+
+/* A live round. */
+struct hot_round {
+    int64_t id, number;
+    struct json *body;
+    struct round_plan plan;
+    struct round_life life;
+    bool stopped[PLAN_MAX_ARMS];
+    char model_hash[DIGEST_HEX_SIZE]; /* of the model that served it when it was opened */
+    struct tally tally;
+    struct keymap units, events;
+    int64_t exposure_seq, event_seq; /* the next */
+    int64_t orphans, strays;
+    struct seen_units *seen;
+};
+
+struct experiment {
+    int64_t id;
+    char name[PLAN_NAME_SIZE];
+    struct json *body;
+    struct experiment_plan plan;
+    int64_t next_round;
+    int64_t default_version, default_if_version;
+    double default_weights[PLAN_MAX_HEADS];
+    struct hot_round *round; /* NULL: none is live */
+    struct view *view;       /* current */
+};
+
+struct store {
+    struct clock *clock;              /* const */
+    char model_hash[DIGEST_HEX_SIZE]; /* const */
+    uint8_t key[REQUEST_KEY_SIZE];    /* const */
+    _Atomic uint64_t nonce;
+    struct db_writer *writer;
+    struct store_job tick;
+    struct db *db; /* the writer's, once it runs */
+    struct db_stmt *sql[SQL_COUNT];
+    struct experiment **experiments;
+    size_t n_experiments;
+    bool dirty; /* this job has changed hot state */
+    bool stale; /* hot state may say more than the rows: rebuild */
+    bool closing;
+    pthread_mutex_t mutex;
+    struct view **views; /* [n_views], one an experiment */
+    size_t n_views;
+};
+
+/* store_load.c */
+MUST_CHECK enum status store_rebuild(struct store *store, struct err *err);
+void store_forget(struct store *store);
+/* Adds an empty one to the list. */
+MUST_CHECK enum status store_add_experiment(struct store *store, struct experiment **ret, struct err *err);
+void hot_round_free(struct hot_round *round); /* NULL is fine */
+/* The round's units of earlier rounds, from the rows. */
+MUST_CHECK enum status store_load_seen(struct store *store, const struct experiment *e, struct hot_round *round,
+                                       struct err *err);
+/* Fresh view of the experiment for the request threads. */
+MUST_CHECK enum status store_publish(struct store *store, struct experiment *e, struct err *err);
+
+/* store.c */
+MUST_CHECK enum status store_find(struct store *store, const char *name, struct experiment **ret, struct err *err);
+struct experiment *store_by_number(struct store *store, int64_t id);
+
+/* rounds.c */
+/* Closes and freezes what is due.  stop: by hand. */
+MUST_CHECK enum status store_advance(struct store *store, struct experiment *e, bool stop, struct err *err);
+
+/* results.c */
+MUST_CHECK enum status results_write(const struct experiment *e, const struct hot_round *round, int64_t as_of_ms,
+                                     const char *digest, struct buf *ret, struct err *err);
+
+#endif

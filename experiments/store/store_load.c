@@ -1,0 +1,345 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+#include "experiments/store/definition.h"
+#include "experiments/store/store_internal.h"
+
+void hot_round_free(struct hot_round *round)
+{
+    if (!round)
+        return;
+    json_free(round->body);
+    tally_done(&round->tally);
+    keymap_done(&round->units);
+    keymap_done(&round->events);
+    seen_release(round->seen);
+    mem_free(round);
+}
+
+static void experiment_free(struct experiment *e)
+{
+    json_free(e->body);
+    hot_round_free(e->round);
+    mem_free(e);
+}
+
+void store_forget(struct store *store)
+{
+    for (size_t i = 0; i < store->n_experiments; i++)
+        experiment_free(store->experiments[i]);
+    store->n_experiments = 0;
+}
+
+enum status store_add_experiment(struct store *store, struct experiment **ret, struct err *err)
+{
+    size_t n = store->n_experiments + 1;
+    struct experiment **more = mem_resize(store->experiments, n, sizeof *more);
+    if (!more)
+        return err_no_memory(err);
+    store->experiments = more;
+    struct experiment *e = mem_alloc(1, sizeof *e);
+    if (!e)
+        return err_no_memory(err);
+    store->experiments[store->n_experiments++] = e;
+    *ret = e;
+    return STATUS_OK;
+}
+
+static enum status parse(const char *text, struct json **ret, struct err *err)
+{
+    return json_parse(text, strlen(text), NULL, ret, err);
+}
+
+static enum status load_default(struct store *store, struct experiment *e, struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_DEFAULTS];
+    struct json *weights = NULL;
+    bool row = false;
+    db_bind_int(stmt, 1, e->id);
+    db_bind_int(stmt, 2, 1);
+    enum status s = db_step(stmt, &row, err);
+    if (s == STATUS_OK && !row)
+        s = err_set(err, STATUS_CORRUPT, "experiment %s has no default weights", e->name);
+    if (s == STATUS_OK) {
+        e->default_version = db_column_int(stmt, 0);
+        e->default_if_version = db_column_int(stmt, 4);
+        s = parse(db_column_text(stmt, 1), &weights, err);
+    }
+    db_reset(stmt);
+    if (s == STATUS_OK) {
+        struct json_at root = json_root(weights);
+        s = definition_weights(&root, &e->plan, e->default_weights, err);
+    }
+    json_free(weights);
+    return s;
+}
+
+static enum status load_stops(struct store *store, struct hot_round *round, struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_ARM_STOPS];
+    bool row = true;
+    db_bind_int(stmt, 1, round->id);
+    enum status s = db_step(stmt, &row, err);
+    for (; s == STATUS_OK && row; s = db_step(stmt, &row, err)) {
+        int64_t arm = db_column_int(stmt, 0);
+        if (arm >= 0 && (size_t)arm < round->plan.n_arms)
+            round->stopped[arm] = true;
+    }
+    db_reset(stmt);
+    return s;
+}
+
+static enum status load_units(struct store *store, struct hot_round *round, struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_UNITS];
+    bool row = true;
+    db_bind_int(stmt, 1, round->id);
+    enum status s = db_step(stmt, &row, err);
+    while (s == STATUS_OK && row) {
+        struct assignment a = assign_hash(round->plan.salt, db_column_text(stmt, 1));
+        int64_t arm = db_column_int(stmt, 2);
+        uint32_t unit = 0;
+        if (arm < 0 || (size_t)arm >= round->plan.n_arms || db_column_int(stmt, 0) != round->tally.n_units)
+            s = err_set(err, STATUS_CORRUPT, "units of round %lld are not in order", (long long)round->id);
+        if (s == STATUS_OK)
+            s = tally_add_unit(&round->tally, (size_t)arm, &unit, err);
+        if (s == STATUS_OK)
+            s = keymap_insert(&round->units, a.key, unit, err);
+        if (s == STATUS_OK)
+            s = db_step(stmt, &row, err);
+    }
+    db_reset(stmt);
+    return s;
+}
+
+static enum status load_exposures(struct store *store, struct hot_round *round, struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_EXPOSURES];
+    bool row = true;
+    db_bind_int(stmt, 1, round->id);
+    enum status s = db_step(stmt, &row, err);
+    while (s == STATUS_OK && row) {
+        int64_t unit = db_column_int(stmt, 0), at_ms = db_column_int(stmt, 1);
+        round->exposure_seq++;
+        if (unit < 0 || unit >= round->tally.n_units)
+            s = err_set(err, STATUS_CORRUPT, "an exposure of round %lld has no unit", (long long)round->id);
+        else if (round_life_counts(&round->life, &round->plan, at_ms))
+            tally_expose(&round->tally, (uint32_t)unit, at_ms, db_column_int(stmt, 2));
+        if (s == STATUS_OK)
+            s = db_step(stmt, &row, err);
+    }
+    db_reset(stmt);
+    return s;
+}
+
+static enum status load_event(struct hot_round *round, struct db_stmt *stmt, struct err *err)
+{
+    size_t n = 0;
+    const void *key = db_column_blob(stmt, 0, &n);
+    int64_t unit = db_column_int(stmt, 1);
+    enum event_outcome outcome;
+    if (n != 16 || unit < 0 || unit >= round->tally.n_units || !round->tally.counted[unit])
+        return err_set(err, STATUS_CORRUPT, "an event of round %lld has no unit", (long long)round->id);
+    TRY(keymap_insert(&round->events, key_from_bytes(key), 0, err));
+    round->event_seq++;
+    return tally_event(&round->tally, (uint32_t)unit, db_column_text(stmt, 2), db_column_int(stmt, 3),
+                       db_column_int(stmt, 5), db_column_int(stmt, 4), &outcome, err);
+}
+
+static enum status load_events(struct store *store, struct hot_round *round, struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_EVENTS];
+    bool row = true;
+    db_bind_int(stmt, 1, round->id);
+    enum status s = db_step(stmt, &row, err);
+    while (s == STATUS_OK && row) {
+        s = load_event(round, stmt, err);
+        if (s == STATUS_OK)
+            s = db_step(stmt, &row, err);
+    }
+    db_reset(stmt);
+    return s;
+}
+
+enum status store_load_seen(struct store *store, const struct experiment *e, struct hot_round *round, struct err *err)
+{
+    if (!round->plan.exclude_seen)
+        return STATUS_OK;
+    round->seen = mem_alloc(1, sizeof *round->seen);
+    if (!round->seen)
+        return err_no_memory(err);
+    atomic_init(&round->seen->references, 1);
+    struct db_stmt *stmt = store->sql[SQL_UNITS_BEFORE];
+    bool row = true;
+    db_bind_int(stmt, 1, e->id);
+    db_bind_int(stmt, 2, round->number);
+    enum status s = db_step(stmt, &row, err);
+    while (s == STATUS_OK && row) {
+        struct key128 key = assign_hash("", db_column_text(stmt, 0)).key;
+        if (!keymap_find(&round->seen->keys, key, NULL))
+            s = keymap_insert(&round->seen->keys, key, 0, err);
+        if (s == STATUS_OK)
+            s = db_step(stmt, &row, err);
+    }
+    db_reset(stmt);
+    return s;
+}
+
+/* The columns of ROUND_LIVE; the statement is done with afterwards. */
+static enum status load_round_row(struct store *store, struct experiment *e, bool *ret_row, struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_ROUND_LIVE];
+    db_bind_int(stmt, 1, e->id);
+    enum status s = db_step(stmt, ret_row, err);
+    if (s == STATUS_OK && *ret_row) {
+        struct hot_round *round = e->round = mem_alloc(1, sizeof *round);
+        if (!round) {
+            db_reset(stmt);
+            return err_no_memory(err);
+        }
+        round->id = db_column_int(stmt, 0);
+        round->number = db_column_int(stmt, 1);
+        round->life =
+            (struct round_life){(enum round_state)db_column_int(stmt, 3), (enum end_reason)db_column_int(stmt, 4),
+                                db_column_int(stmt, 5), db_column_int(stmt, 6), 0};
+        snprintf(round->model_hash, sizeof round->model_hash, "%s", db_column_text(stmt, 7));
+        round->orphans = db_column_int(stmt, 8);
+        round->strays = db_column_int(stmt, 9);
+        s = parse(db_column_text(stmt, 2), &round->body, err);
+    }
+    db_reset(stmt);
+    return s;
+}
+
+static enum status load_round(struct store *store, struct experiment *e, struct err *err)
+{
+    bool there = false;
+    TRY(load_round_row(store, e, &there, err));
+    if (!there)
+        return STATUS_OK;
+    struct hot_round *round = e->round;
+    struct json_at root = json_root(round->body);
+    struct layout layout;
+    layout_make(&e->plan, &layout);
+    TRY(definition_round(&root, &e->plan, &round->plan, err));
+    TRY(tally_init(&round->tally, &layout, round->plan.n_arms, err));
+    TRY(load_stops(store, round, err));
+    TRY(load_units(store, round, err));
+    TRY(load_exposures(store, round, err));
+    TRY(load_events(store, round, err));
+    return store_load_seen(store, e, round, err);
+}
+
+static enum status load_experiments(struct store *store, struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_EXPERIMENTS];
+    bool row = true;
+    enum status s = db_step(stmt, &row, err);
+    while (s == STATUS_OK && row) {
+        struct experiment *e = NULL;
+        s = store_add_experiment(store, &e, err);
+        if (s == STATUS_OK) {
+            e->id = db_column_int(stmt, 0);
+            snprintf(e->name, sizeof e->name, "%s", db_column_text(stmt, 1));
+            e->next_round = db_column_int(stmt, 3);
+            s = parse(db_column_text(stmt, 2), &e->body, err);
+        }
+        if (s == STATUS_OK) {
+            struct json_at root = json_root(e->body);
+            s = definition_experiment(&root, &e->plan, err);
+        }
+        if (s == STATUS_OK)
+            s = db_step(stmt, &row, err);
+    }
+    db_reset(stmt);
+    return s;
+}
+
+/* Views of experiments whose creation was undone. */
+static void drop_orphan_views(struct store *store)
+{
+    pthread_mutex_lock(&store->mutex);
+    for (size_t i = store->n_views; i-- > 0;) {
+        if (store_by_number(store, store->views[i]->experiment))
+            continue;
+        view_release(store->views[i]);
+        store->views[i] = store->views[--store->n_views];
+    }
+    pthread_mutex_unlock(&store->mutex);
+}
+
+enum status store_rebuild(struct store *store, struct err *err)
+{
+    store_forget(store);
+    enum status s = load_experiments(store, err);
+    for (size_t i = 0; i < store->n_experiments && s == STATUS_OK; i++) {
+        struct experiment *e = store->experiments[i];
+        s = load_default(store, e, err);
+        if (s == STATUS_OK)
+            s = load_round(store, e, err);
+        if (s == STATUS_OK)
+            s = store_publish(store, e, err);
+        if (s != STATUS_OK)
+            err_wrap(err, s, "load experiment %s", e->name);
+    }
+    if (s == STATUS_OK)
+        drop_orphan_views(store);
+    return s;
+}
+
+static void fill_view(struct view *view, const struct experiment *e)
+{
+    atomic_init(&view->references, 1);
+    view->experiment = (uint32_t)e->id;
+    memcpy(view->name, e->name, sizeof view->name);
+    view->n_heads = e->plan.n_heads;
+    memcpy(view->heads, e->plan.heads, sizeof view->heads);
+    memcpy(view->default_weights, e->default_weights, sizeof view->default_weights);
+    const struct hot_round *round = e->round;
+    view->open = round && round->life.state == ROUND_OPEN;
+    if (!view->open)
+        return;
+    view->number = (uint32_t)round->number;
+    view->plan = round->plan;
+    memcpy(view->stopped, round->stopped, sizeof view->stopped);
+    view->seen = seen_keep(round->seen);
+}
+
+/* Takes the reference over.  The list grows before anything changes. */
+static enum status replace_view(struct store *store, struct view *view, struct err *err)
+{
+    struct view *old = NULL, **more = store->views;
+    pthread_mutex_lock(&store->mutex);
+    size_t i = 0;
+    while (i < store->n_views && store->views[i]->experiment != view->experiment)
+        i++;
+    if (i == store->n_views) {
+        more = mem_resize(store->views, i + 1, sizeof *more);
+        if (more) {
+            store->views = more;
+            store->n_views = i + 1;
+        }
+    } else {
+        old = store->views[i];
+    }
+    if (more)
+        store->views[i] = view;
+    pthread_mutex_unlock(&store->mutex);
+    view_release(old);
+    if (more)
+        return STATUS_OK;
+    view_release(view);
+    return err_no_memory(err);
+}
+
+enum status store_publish(struct store *store, struct experiment *e, struct err *err)
+{
+    struct view *view = mem_alloc(1, sizeof *view);
+    if (!view)
+        return err_no_memory(err);
+    fill_view(view, e);
+    TRY(replace_view(store, view, err));
+    e->view = view; /* borrowed from the list */
+    return STATUS_OK;
+}

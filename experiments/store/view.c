@@ -1,0 +1,57 @@
+#include "experiments/store/view.h"
+
+#include "base/core/mem.h"
+
+struct seen_units *seen_keep(struct seen_units *seen)
+{
+    if (seen)
+        atomic_fetch_add(&seen->references, 1);
+    return seen;
+}
+
+void seen_release(struct seen_units *seen)
+{
+    if (!seen || atomic_fetch_sub(&seen->references, 1) > 1)
+        return;
+    keymap_done(&seen->keys);
+    mem_free(seen);
+}
+
+struct view *view_keep(struct view *view)
+{
+    atomic_fetch_add(&view->references, 1);
+    return view;
+}
+
+void view_release(struct view *view)
+{
+    if (!view || atomic_fetch_sub(&view->references, 1) > 1)
+        return;
+    seen_release(view->seen);
+    mem_free(view);
+}
+
+size_t view_assign(const struct view *view, const char *unit, struct key128 *ret_key)
+{
+    *ret_key = (struct key128){0, 0};
+    if (!view->open)
+        return ARM_NONE;
+    struct assignment a = assign_hash(view->plan.salt, unit);
+    *ret_key = a.key;
+    size_t arm = assign_arm(&view->plan, a.u);
+    if (arm == ARM_NONE || view->stopped[arm])
+        return ARM_NONE;
+    if (view->seen && keymap_find(&view->seen->keys, assign_hash("", unit).key, NULL))
+        return ARM_NONE;
+    return arm;
+}
+
+const double *view_weights(const struct view *view, size_t arm)
+{
+    return arm == ARM_NONE ? view->default_weights : view->plan.arms[arm].weights;
+}
+
+const char *view_arm_id(const struct view *view, size_t arm)
+{
+    return arm == ARM_NONE ? "default" : view->plan.arms[arm].id;
+}

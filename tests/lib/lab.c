@@ -1,0 +1,132 @@
+#include "tests/lib/experiment_server.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/lib/check.h"
+#include "tests/lib/fake_scorer.h"
+
+void server_start(struct experiment_server *server, int64_t now_ms)
+{
+    struct err err = ERR_INIT;
+    char url[64];
+    if (server->folder[0] == '\0') {
+        snprintf(server->folder, sizeof server->folder, "/tmp/trimtab_experiments_XXXXXX");
+        assert_non_null(mkdtemp(server->folder));
+    }
+    clock_init_fake(&server->clock, now_ms);
+    struct store_options options = {server->folder, &server->clock, FAKE_SCORER.type->model_hash(NULL)};
+    assert_ok(store_open(&options, &server->store, &err), &err);
+    assert_ok(service_init(&server->service, server->store, &FAKE_SCORER, &err), &err);
+    assert_ok(service_check_heads(&server->service, &err), &err);
+    struct httpd_options http = {.listen = "127.0.0.1:0", .routes = SERVICE_ROUTES, .context = &server->service};
+    assert_ok(httpd_start(&http, &server->httpd, &err), &err);
+    server->service.httpd = server->httpd;
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", httpd_port(server->httpd));
+    assert_ok(httpc_init(&err), &err);
+    assert_ok(httpc_new(&(struct httpc_options){.base_url = url}, &server->client, &err), &err);
+}
+
+void server_stop(struct experiment_server *server)
+{
+    httpc_free(server->client);
+    httpd_stop(server->httpd);
+    service_done(&server->service);
+    store_close(server->store);
+}
+
+void server_remove(struct experiment_server *server)
+{
+    static const char *const FILES[] = {"experiments.db", "experiments.db-wal", "experiments.db-shm"};
+    server_stop(server);
+    for (size_t i = 0; i < 3; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", server->folder, FILES[i]);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(server->folder), 0);
+    server->folder[0] = '\0';
+}
+
+int server_call(struct experiment_server *server, const char *method, const char *path, const char *body,
+                struct buf *ret)
+{
+    struct buf answer = BUF_INIT;
+    int http = 0;
+    enum status ignored =
+        httpc_request(server->client, method, path, body, body ? strlen(body) : 0, &http, ret ? ret : &answer, NULL);
+    (void)ignored;
+    buf_done(&answer);
+    return http;
+}
+
+struct json *server_json(struct experiment_server *server, const char *method, const char *path, const char *body,
+                         int want)
+{
+    struct buf answer = BUF_INIT;
+    struct json *json = NULL;
+    struct err err = ERR_INIT;
+    int http = server_call(server, method, path, body, &answer);
+    if (http != want)
+        fail_msg("%s %s: %d, not %d: %s", method, path, http, want, buf_string(&answer));
+    assert_ok(json_parse(answer.data, answer.length, NULL, &json, &err), &err);
+    buf_done(&answer);
+    return json;
+}
+
+void server_refuses(struct experiment_server *server, const char *method, const char *path, const char *body, int want,
+                    const char *text)
+{
+    struct json *json = server_json(server, method, path, body, want);
+    const char *message = answer_text(json, "error.message");
+    if (!strstr(message, text))
+        fail_msg("%s %s: \"%s\" does not contain \"%s\"", method, path, message, text);
+    json_free(json);
+}
+
+/* Follows the path in steps; every step's parent must stay where it is, so the nodes live in an array. */
+static struct json_at follow(const struct json *json, const char *path, struct json_at steps[16])
+{
+    size_t depth = 0;
+    steps[0] = json_root(json);
+    while (*path && depth < 15) {
+        char word[64];
+        size_t n = strcspn(path, "."), index = 0;
+        struct json_at item = {0};
+        bool found = false;
+        snprintf(word, sizeof word, "%.*s", (int)n, path);
+        index = strtoul(word, NULL, 10);
+        while (!found && json_next(&steps[depth], &item))
+            found = item.key ? strcmp(item.key, word) == 0 : item.index == index;
+        if (!found)
+            fail_msg("the answer has no %s", path);
+        steps[++depth] = item;
+        path += n + (path[n] == '.');
+    }
+    return steps[depth];
+}
+
+double answer_number(const struct json *json, const char *path)
+{
+    struct json_at steps[16];
+    struct err err = ERR_INIT;
+    struct json_at at = follow(json, path, steps);
+    double x = nan("");
+    if (!json_is_null(&at))
+        assert_ok(json_number(&at, -HUGE_VAL, HUGE_VAL, &x, &err), &err);
+    return x;
+}
+
+const char *answer_text(const struct json *json, const char *path)
+{
+    struct json_at steps[16];
+    struct err err = ERR_INIT;
+    struct json_at at = follow(json, path, steps);
+    const char *text = NULL;
+    if (!json_is_null(&at))
+        assert_ok(json_string(&at, 1 << 20, &text, &err), &err);
+    return text;
+}

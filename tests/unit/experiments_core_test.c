@@ -1,0 +1,214 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+#include "base/core/rng.h"
+#include "base/stats/chi2.h"
+#include "experiments/core/assign.h"
+#include "experiments/core/request_id.h"
+#include "experiments/core/round_life.h"
+#include "tests/lib/check.h"
+
+static struct round_plan plan_of(size_t n, const double *allocation)
+{
+    struct round_plan plan = {.n_arms = n};
+    for (size_t a = 0; a < n; a++)
+        plan.arms[a].allocation = allocation[a];
+    return plan;
+}
+
+/* SHA-256("s1" 00 "user-7") as sha256sum prints it. */
+static void the_hash_is_the_documented_one(void **state)
+{
+    (void)state;
+    struct assignment a = assign_hash("s1", "user-7");
+    assert_close(a.u, 0.80776825462577417, 1e-16);
+    assert_true(a.key.hi == 0x5039f2a9205fee95 && a.key.lo == 0x39f859fc57f7de17);
+    struct assignment b = assign_hash("s", "1user-7");
+    assert_true(b.key.hi != a.key.hi);
+}
+
+/* Over many salts: arms get their shares (the sum of chi-squares is one itself), and two salts agree about a unit no
+ * more often than chance says. */
+static void assignment_is_uniform_and_independent(void **state)
+{
+    (void)state;
+    enum { ARMS = 4, UNITS = 2000 };
+    const double share[] = {0.13, 0.37, 0.21, 0.29};
+    struct round_plan plan = plan_of(ARMS, share);
+    size_t salts = check_cases(40), agreed = 0;
+    double x2 = 0, same = 0;
+    uint8_t before[UNITS] = {0};
+    for (size_t a = 0; a < ARMS; a++)
+        same += share[a] * share[a];
+    for (size_t s = 0; s < salts; s++) {
+        char salt[32];
+        int64_t observed[ARMS] = {0};
+        snprintf(salt, sizeof salt, "salt-%zu", s);
+        for (size_t u = 0; u < UNITS; u++) {
+            char unit[32];
+            snprintf(unit, sizeof unit, "u%zu", u);
+            size_t arm = assign_arm(&plan, assign_hash(salt, unit).u);
+            assert_true(arm < ARMS);
+            observed[arm]++;
+            agreed += s > 0 && before[u] == arm;
+            before[u] = (uint8_t)arm;
+        }
+        x2 += sample_ratio_check(ARMS, observed, share).chi2;
+    }
+    double p = chi2_tail(x2, (double)(salts * (ARMS - 1)));
+    assert_true(p > 1e-4 && p < 1 - 1e-4);
+    double pairs = (double)((salts - 1) * UNITS), z = ((double)agreed - pairs * same) / sqrt(pairs * same * (1 - same));
+    assert_true(fabs(z) < 4);
+}
+
+static void units_beyond_the_allocations_get_the_default(void **state)
+{
+    (void)state;
+    const double part[] = {0.2, 0.3}, tenths[] = {0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1};
+    struct round_plan plan = plan_of(2, part);
+    assert_int_equal(assign_arm(&plan, 0.0), 0);
+    assert_int_equal(assign_arm(&plan, 0.19999), 0);
+    assert_int_equal(assign_arm(&plan, 0.2), 1);
+    assert_int_equal(assign_arm(&plan, 0.50001), ARM_NONE);
+    plan = plan_of(10, tenths); /* adds up to 0.99999999999999989 */
+    assert_int_equal(assign_arm(&plan, 0x1.fffffffffffffp-1), 9);
+}
+
+static void request_ids_survive_and_forgeries_do_not(void **state)
+{
+    (void)state;
+    uint8_t key[REQUEST_KEY_SIZE] = {7, 1, 200, 33}, other[REQUEST_KEY_SIZE] = {7, 1, 200, 34};
+    struct rng rng;
+    rng_init(&rng, check_seed(), 2, 9);
+    for (size_t i = 0; i < check_cases(200); i++) {
+        struct request_id id = {(uint32_t)rng_u64(&rng),        (uint32_t)rng_u64(&rng),
+                                (uint8_t)rng_below(&rng, 256),  (int64_t)rng_below(&rng, UINT64_C(1) << 48),
+                                {rng_u64(&rng), rng_u64(&rng)}, rng_u64(&rng)};
+        struct request_id back = {0};
+        char text[REQUEST_ID_SIZE];
+        request_id_sign(&id, key, text);
+        assert_int_equal(strlen(text), REQUEST_ID_SIZE - 1);
+        assert_true(request_id_open(text, key, &back));
+        assert_true(back.experiment == id.experiment && back.round == id.round && back.arm == id.arm);
+        assert_true(back.exposure_ms == id.exposure_ms && back.nonce == id.nonce);
+        assert_true(back.unit.hi == id.unit.hi && back.unit.lo == id.unit.lo);
+        assert_false(request_id_open(text, other, &back));
+        size_t at = 4 + rng_below(&rng, REQUEST_ID_SIZE - 5);
+        text[at] = text[at] == 'A' ? 'B' : 'A';
+        assert_false(request_id_open(text, key, &back));
+        text[at] = '\0';
+        assert_false(request_id_open(text, key, &back));
+    }
+}
+
+static void keymap_agrees_with_a_plain_list(void **state)
+{
+    (void)state;
+    enum { N = 5000 };
+    static struct key128 keys[N];
+    struct keymap map = {0};
+    struct err err = ERR_INIT;
+    struct rng rng;
+    rng_init(&rng, check_seed(), 4, 4);
+    for (uint32_t i = 0; i < N; i++) {
+        /* Low bits from a small range: long probe chains. */
+        keys[i] = (struct key128){i, rng_below(&rng, 64)};
+        assert_false(keymap_find(&map, keys[i], NULL));
+        assert_ok(keymap_insert(&map, keys[i], i * 3, &err), &err);
+    }
+    for (uint32_t i = 0; i < N; i++) {
+        uint32_t value = 0;
+        assert_true(keymap_find(&map, keys[i], &value));
+        assert_int_equal(value, i * 3);
+    }
+    assert_false(keymap_find(&map, (struct key128){N, 3}, NULL));
+    uint8_t bytes[16];
+    key_bytes((struct key128){0x0102030405060708, 0xf1f2f3f4f5f6f7f8}, bytes);
+    assert_int_equal(bytes[0], 1);
+    assert_int_equal(bytes[15], 0xf8);
+    assert_true(key_from_bytes(bytes).lo == 0xf1f2f3f4f5f6f7f8);
+    keymap_done(&map);
+}
+
+static void keymap_keeps_what_it_has_when_memory_ends(void **state)
+{
+    (void)state;
+    struct keymap map = {0};
+    struct err err = ERR_INIT;
+    int64_t before = mem_outstanding();
+    for (uint64_t i = 0; i < 768; i++)
+        assert_ok(keymap_insert(&map, (struct key128){i, i * 7919}, (uint32_t)i, &err), &err);
+    for (int64_t n = 0; n < 2; n++) {
+        mem_fault_after(n);
+        assert_int_equal(keymap_insert(&map, (struct key128){999, 9}, 1, NULL), STATUS_NO_MEMORY);
+        mem_fault_after(-1);
+        assert_true(keymap_find(&map, (struct key128){767, 767 * 7919}, NULL));
+        assert_false(keymap_find(&map, (struct key128){999, 9}, NULL));
+    }
+    keymap_done(&map);
+    assert_int_equal(mem_outstanding(), before);
+}
+
+static void a_round_lives_through_its_states(void **state)
+{
+    (void)state;
+    struct round_plan plan = {.units_per_arm = 731, .end_at_ms = 50000, .settle_ms = 900, .washout_ms = 70};
+    struct round_life life = round_life_start(1000);
+    assert_false(round_life_counts(&life, &plan, 1069));
+    assert_true(round_life_counts(&life, &plan, 1070));
+    struct round_event event = {.now_ms = 2000, .least_units = 730};
+    assert_false(round_life_step(&life, &plan, &event));
+    event.least_units = 731;
+    assert_true(round_life_step(&life, &plan, &event));
+    assert_int_equal(life.state, ROUND_SETTLING);
+    assert_int_equal(life.end_reason, END_UNITS);
+    assert_int_equal(life.closed_ms, 2000);
+    event.now_ms = 2899;
+    assert_false(round_life_step(&life, &plan, &event));
+    event.now_ms = 2900;
+    assert_true(round_life_step(&life, &plan, &event));
+    assert_int_equal(life.state, ROUND_FINAL);
+    assert_int_equal(life.final_ms, 2900);
+    event.stop = true;
+    assert_false(round_life_step(&life, &plan, &event));
+    assert_int_equal(life.end_reason, END_UNITS);
+}
+
+static void ends_by_time_and_by_hand(void **state)
+{
+    (void)state;
+    struct round_plan plan = {.end_at_ms = 50000};
+    struct round_life life = round_life_start(1000);
+    struct round_event event = {.now_ms = 49999, .least_units = INT64_MAX};
+    assert_false(round_life_step(&life, &plan, &event));
+    event.now_ms = 50007;
+    assert_true(round_life_step(&life, &plan, &event));
+    assert_int_equal(life.state, ROUND_FINAL); /* settle_ms 0 */
+    assert_int_equal(life.end_reason, END_TIME);
+    assert_int_equal(life.closed_ms, 50007);
+    life = round_life_start(1000);
+    event = (struct round_event){.now_ms = 1001, .stop = true};
+    assert_true(round_life_step(&life, &plan, &event));
+    assert_string_equal(end_reason_name(life.end_reason), "stopped");
+    life = round_life_start(1000);
+    event = (struct round_event){.now_ms = 1001, .all_stopped = true};
+    assert_true(round_life_step(&life, &plan, &event));
+    assert_string_equal(round_state_name(life.state), "final");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_hash_is_the_documented_one),
+        cmocka_unit_test(assignment_is_uniform_and_independent),
+        cmocka_unit_test(units_beyond_the_allocations_get_the_default),
+        cmocka_unit_test(request_ids_survive_and_forgeries_do_not),
+        cmocka_unit_test(keymap_agrees_with_a_plain_list),
+        cmocka_unit_test(keymap_keeps_what_it_has_when_memory_ends),
+        cmocka_unit_test(a_round_lives_through_its_states),
+        cmocka_unit_test(ends_by_time_and_by_hand),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
