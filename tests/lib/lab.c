@@ -1,4 +1,4 @@
-#include "tests/lib/experiment_server.h"
+#include "tests/lib/lab.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,67 +9,65 @@
 #include "tests/lib/check.h"
 #include "tests/lib/fake_scorer.h"
 
-void server_start(struct experiment_server *server, int64_t now_ms)
+void lab_start(struct lab *lab, int64_t now_ms)
 {
     struct err err = ERR_INIT;
     char url[64];
-    if (server->folder[0] == '\0') {
-        snprintf(server->folder, sizeof server->folder, "/tmp/trimtab_experiments_XXXXXX");
-        assert_non_null(mkdtemp(server->folder));
+    if (lab->folder[0] == '\0') {
+        snprintf(lab->folder, sizeof lab->folder, "/tmp/trimtab_experiments_XXXXXX");
+        assert_non_null(mkdtemp(lab->folder));
     }
-    clock_init_fake(&server->clock, now_ms);
-    struct store_options options = {server->folder, &server->clock, FAKE_SCORER.type->model_hash(NULL)};
-    assert_ok(store_open(&options, &server->store, &err), &err);
-    assert_ok(service_init(&server->service, server->store, &FAKE_SCORER, &err), &err);
-    assert_ok(service_check_heads(&server->service, &err), &err);
-    struct httpd_options http = {.listen = "127.0.0.1:0", .routes = SERVICE_ROUTES, .context = &server->service};
-    assert_ok(httpd_start(&http, &server->httpd, &err), &err);
-    server->service.httpd = server->httpd;
-    snprintf(url, sizeof url, "http://127.0.0.1:%d", httpd_port(server->httpd));
+    clock_init_fake(&lab->clock, now_ms);
+    struct store_options options = {lab->folder, &lab->clock, FAKE_SCORER.type->model_hash(NULL)};
+    assert_ok(store_open(&options, &lab->store, &err), &err);
+    assert_ok(service_init(&lab->service, lab->store, &FAKE_SCORER, &err), &err);
+    assert_ok(service_check_heads(&lab->service, &err), &err);
+    struct httpd_options http = {.listen = "127.0.0.1:0", .routes = SERVICE_ROUTES, .context = &lab->service};
+    assert_ok(httpd_start(&http, &lab->httpd, &err), &err);
+    lab->service.httpd = lab->httpd;
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", httpd_port(lab->httpd));
     assert_ok(httpc_init(&err), &err);
-    assert_ok(httpc_new(&(struct httpc_options){.base_url = url}, &server->client, &err), &err);
+    assert_ok(httpc_new(&(struct httpc_options){.base_url = url}, &lab->client, &err), &err);
 }
 
-void server_stop(struct experiment_server *server)
+void lab_stop(struct lab *lab)
 {
-    httpc_free(server->client);
-    httpd_stop(server->httpd);
-    service_done(&server->service);
-    store_close(server->store);
+    httpc_free(lab->client);
+    httpd_stop(lab->httpd);
+    service_done(&lab->service);
+    store_close(lab->store);
 }
 
-void server_remove(struct experiment_server *server)
+void lab_remove(struct lab *lab)
 {
     static const char *const FILES[] = {"experiments.db", "experiments.db-wal", "experiments.db-shm"};
-    server_stop(server);
+    lab_stop(lab);
     for (size_t i = 0; i < 3; i++) {
         char path[128];
-        snprintf(path, sizeof path, "%s/%s", server->folder, FILES[i]);
+        snprintf(path, sizeof path, "%s/%s", lab->folder, FILES[i]);
         unlink(path);
     }
-    assert_int_equal(rmdir(server->folder), 0);
-    server->folder[0] = '\0';
+    assert_int_equal(rmdir(lab->folder), 0);
+    lab->folder[0] = '\0';
 }
 
-int server_call(struct experiment_server *server, const char *method, const char *path, const char *body,
-                struct buf *ret)
+int lab_call(struct lab *lab, const char *method, const char *path, const char *body, struct buf *ret)
 {
     struct buf answer = BUF_INIT;
     int http = 0;
     enum status ignored =
-        httpc_request(server->client, method, path, body, body ? strlen(body) : 0, &http, ret ? ret : &answer, NULL);
+        httpc_request(lab->client, method, path, body, body ? strlen(body) : 0, &http, ret ? ret : &answer, NULL);
     (void)ignored;
     buf_done(&answer);
     return http;
 }
 
-struct json *server_json(struct experiment_server *server, const char *method, const char *path, const char *body,
-                         int want)
+struct json *lab_json(struct lab *lab, const char *method, const char *path, const char *body, int want)
 {
     struct buf answer = BUF_INIT;
     struct json *json = NULL;
     struct err err = ERR_INIT;
-    int http = server_call(server, method, path, body, &answer);
+    int http = lab_call(lab, method, path, body, &answer);
     if (http != want)
         fail_msg("%s %s: %d, not %d: %s", method, path, http, want, buf_string(&answer));
     assert_ok(json_parse(answer.data, answer.length, NULL, &json, &err), &err);
@@ -77,10 +75,9 @@ struct json *server_json(struct experiment_server *server, const char *method, c
     return json;
 }
 
-void server_refuses(struct experiment_server *server, const char *method, const char *path, const char *body, int want,
-                    const char *text)
+void lab_refuses(struct lab *lab, const char *method, const char *path, const char *body, int want, const char *text)
 {
-    struct json *json = server_json(server, method, path, body, want);
+    struct json *json = lab_json(lab, method, path, body, want);
     const char *message = answer_text(json, "error.message");
     if (!strstr(message, text))
         fail_msg("%s %s: \"%s\" does not contain \"%s\"", method, path, message, text);

@@ -4,8 +4,8 @@
 
 #include "ranker/utility.h"
 #include "tests/lib/check.h"
-#include "tests/lib/experiment_server.h"
 #include "tests/lib/fake_scorer.h"
+#include "tests/lib/lab.h"
 
 static const char EXPERIMENT[] =
     "{\"unit_type\":\"user\",\"timezone\":\"UTC\",\"heads\":[\"click\",\"save\",\"hide\"],"
@@ -22,19 +22,19 @@ static const char ROUND[] =
 
 enum { START = 1000000 };
 
-static void put_experiment_and_round(struct experiment_server *server)
+static void put_experiment_and_round(struct lab *lab)
 {
-    json_free(server_json(server, "PUT", "/v1/experiments/feed", EXPERIMENT, 201));
-    json_free(server_json(server, "PUT", "/v1/experiments/feed/rounds/1", ROUND, 201));
+    json_free(lab_json(lab, "PUT", "/v1/experiments/feed", EXPERIMENT, 201));
+    json_free(lab_json(lab, "PUT", "/v1/experiments/feed/rounds/1", ROUND, 201));
 }
 
-static struct json *rank(struct experiment_server *server, const char *unit, const char *more)
+static struct json *rank(struct lab *lab, const char *unit, const char *more)
 {
     char body[400];
     snprintf(body, sizeof body,
              "{\"experiment\":\"feed\",\"unit\":\"%s\",\"candidates\":[\"i1\",\"i2\",\"i3\",\"i4\",\"i5\"],\"k\":3%s}",
              unit, more);
-    return server_json(server, "POST", "/v1/rank", body, 200);
+    return lab_json(lab, "POST", "/v1/rank", body, 200);
 }
 
 /* The reply holds the best three by the arm's weights, with the model's probabilities. */
@@ -60,16 +60,16 @@ static void check_order(const struct json *answer, const char *user, const doubl
 static void a_round_from_ranking_to_frozen_results(void **state)
 {
     (void)state;
-    struct experiment_server server = {0};
-    server_start(&server, START);
+    struct lab lab = {0};
+    lab_start(&lab, START);
     const double weights[3][3] = {{1, 0, 0}, {0, 2, -0.5}, {1, 3.5, -2}};
-    put_experiment_and_round(&server);
+    put_experiment_and_round(&lab);
     size_t arms[3] = {0};
     bool open = true;
     for (int u = 0; u < 200; u++) {
         char unit[20], event[300];
         snprintf(unit, sizeof unit, "unit-%d", u);
-        struct json *answer = rank(&server, unit, "");
+        struct json *answer = rank(&lab, unit, "");
         const char *arm = answer_text(answer, "arm");
         size_t a = strcmp(arm, "control") == 0 ? 0 : strcmp(arm, "a1") == 0 ? 1 : 2;
         check_order(answer, unit, weights[a]);
@@ -82,7 +82,7 @@ static void a_round_from_ranking_to_frozen_results(void **state)
                      "{\"events\":[{\"event_id\":\"e%d\",\"request_id\":\"%s\",\"item\":\"i1\",\"type\":\"click\"},"
                      "{\"event_id\":\"e%d\",\"request_id\":\"%s\",\"item\":\"i1\",\"type\":\"click\"}]}",
                      u, answer_text(answer, "request_id"), u, answer_text(answer, "request_id"));
-            struct json *counts = server_json(&server, "POST", "/v1/events", event, 200);
+            struct json *counts = lab_json(&lab, "POST", "/v1/events", event, 200);
             assert_close(answer_number(counts, "accepted"), 1, 0);
             assert_close(answer_number(counts, "duplicates"), 1, 0);
             json_free(counts);
@@ -90,7 +90,7 @@ static void a_round_from_ranking_to_frozen_results(void **state)
         json_free(answer);
     }
     assert_false(open);
-    struct json *results = server_json(&server, "GET", "/v1/experiments/feed/rounds/1/results", NULL, 200);
+    struct json *results = lab_json(&lab, "GET", "/v1/experiments/feed/rounds/1/results", NULL, 200);
     assert_string_equal(answer_text(results, "state"), "settling");
     assert_string_equal(answer_text(results, "end_reason"), "units");
     assert_close(answer_number(results, "arms.0.units"), (double)arms[0], 0);
@@ -100,17 +100,17 @@ static void a_round_from_ranking_to_frozen_results(void **state)
     assert_close(answer_number(results, "arms.0.metrics.0.mean"), clicks / (double)arms[0], 1e-12);
     assert_close(answer_number(results, "arms.0.metrics.1.mean"), clicks / (3.0 * (double)arms[0]), 1e-12);
     json_free(results);
-    json_free(server_json(&server, "PUT", "/v1/clock", "{\"now_ms\":1000500}", 200));
+    json_free(lab_json(&lab, "PUT", "/v1/clock", "{\"now_ms\":1000500}", 200));
     struct buf one = BUF_INIT, two = BUF_INIT;
-    assert_int_equal(server_call(&server, "GET", "/v1/experiments/feed/rounds/1/results", NULL, &one), 200);
+    assert_int_equal(lab_call(&lab, "GET", "/v1/experiments/feed/rounds/1/results", NULL, &one), 200);
     assert_non_null(strstr(buf_string(&one), "\"final\":true"));
-    server_stop(&server);
-    server_start(&server, START);
-    assert_int_equal(server_call(&server, "GET", "/v1/experiments/feed/rounds/1/results", NULL, &two), 200);
+    lab_stop(&lab);
+    lab_start(&lab, START);
+    assert_int_equal(lab_call(&lab, "GET", "/v1/experiments/feed/rounds/1/results", NULL, &two), 200);
     assert_string_equal(buf_string(&one), buf_string(&two));
     buf_done(&one);
     buf_done(&two);
-    server_remove(&server);
+    lab_remove(&lab);
 }
 
 int main(void)
