@@ -201,7 +201,8 @@ static enum status read_rank(const struct json_at *root, void *ret, struct err *
 enum status client_rank(struct client *client, const struct client_rank *rank, size_t *ret_n, uint32_t *ret_order,
                         struct err *err)
 {
-    struct rank_answer answer = {rank, 0, ret_order, false};
+    struct rank_answer answer = {.rank = rank};
+    answer.order = ret_order;
     buf_clear(&client->body);
     write_rank(client, rank, &client->body);
     TRY(call(client, "POST", "/v1/rank", read_rank, &answer, err));

@@ -32,8 +32,8 @@ static enum status logger_policy(void *context, const struct world_visit *visit,
     (void)context;
     (void)err;
     const struct world_params *p = world_params(visit->world);
-    uint32_t left[WORLD_MAX_CANDIDATES];
-    double score[WORLD_MAX_CANDIDATES];
+    uint32_t left[WORLD_MAX_CANDIDATES] = {0};
+    double score[WORLD_MAX_CANDIDATES] = {0.0};
     size_t n = (size_t)p->candidates;
     struct rng rng;
     world_rng(visit->world, visit->user.index, STREAM_LOGGER,
@@ -72,7 +72,7 @@ static enum status log_slate(void *context, const struct world_visit *visit, siz
         char unit[WORLD_ID], item[WORLD_ITEM_ID];
         world_unit_id(&visit->user, unit);
         world_item_id(shown[j], item);
-        buf_printf(&exporter->log, "%s,%s,%lld,%d", unit, item, (long long)(at + 3000 * (int64_t)j),
+        buf_printf(&exporter->log, "%s,%s,%lld,%d", unit, item, (long long)at + 3000LL * (long long)j,
                    world_date_from_days(world_days_from_date(p->start_day) + visit->day));
         for (size_t h = 0; h < p->n_heads; h++) {
             buf_text(&exporter->log, happened[j][h] ? ",1" : ",0");

@@ -7,22 +7,29 @@
 #include "base/core/opt.h"
 #include "base/httpc/httpc.h"
 #include "experiments/traffic/export.h"
+#include "experiments/traffic/log_player.h"
 #include "experiments/traffic/world_player.h"
+#include "ranker/day.h"
 
 enum { MAX_WORLD_FILE = 1 << 20 };
 
 static struct {
     const char *world, *export_folder;
+    const char *log, *dataset, *log_days;
     const char *experiments, *experiment, *token_file;
     int64_t seed, threads, days;
     double speed, idle_s, give_up_s;
     bool until_idle, only_in_rounds, quiet;
-} options = {.seed = 1, .threads = 32, .idle_s = 30.0, .give_up_s = 300.0};
+} options = {.log_days = "20220501..20220504", .seed = 1, .threads = 32, .idle_s = 30.0, .give_up_s = 300.0};
 
 static const struct opt OPTIONS[] = {
     {"world", OPT_TEXT, &options.world, "FILE", "simulated users: a world file (docs/worlds.md)", 0, 0},
     {"export", OPT_TEXT, &options.export_folder, "DIR", "write the world's log for trimtab-ranker import generic", 0,
      0},
+    {"log", OPT_TEXT, &options.log, "DIR", "logged users: the files of KuaiRand (docs/traffic.md)", 0, 0},
+    {"dataset", OPT_TEXT, &options.dataset, "FILE", "that log as trimtab-ranker has imported it: saves reading DIR", 0,
+     0},
+    {"log-days", OPT_TEXT, &options.log_days, "A..B", "days of the log to play, yyyymmdd", 0, 0},
     {"experiments", OPT_TEXT, &options.experiments, "URL", "play against this experiment API", 0, 0},
     {"experiment", OPT_TEXT, &options.experiment, "EXP", "the experiment's id", 0, 0},
     {"token-file", OPT_TEXT, &options.token_file, "FILE", "bearer token with scopes serve, events and control", 0, 0},
@@ -125,10 +132,69 @@ static enum status do_world_play(const struct world_params *params, struct err *
     return s;
 }
 
-static int usage_error(const char *line)
+static enum status play_slates(const struct slates *slates, struct err *err)
 {
-    fprintf(stderr, "trimtab-traffic: %s\n", line);
-    return EXIT_USAGE;
+    const struct player_options how = player_options();
+    struct player player;
+    struct log_play_counts counts = {0};
+    TRY(httpc_init(err));
+    TRY(player_init(&player, &how, err));
+    const enum status s = log_play(&player, slates, (uint64_t)options.seed, &counts, err);
+    player_summary(&player);
+    printf("{\"resampled\":%lld,\"confirmed\":%lld,\"requests\":%lld,\"impressions\":%lld,\"events\":%lld}\n",
+           (long long)counts.resampled, (long long)counts.confirmed, (long long)counts.requests,
+           (long long)counts.impressions, (long long)counts.events);
+    player_done(&player);
+    return s;
+}
+
+static enum status do_log(struct err *err)
+{
+    int32_t first = 0, last = 0;
+    struct dataset *dataset = NULL;
+    struct slates slates;
+    if (day_range(options.log_days, &first, &last, NULL) != STATUS_OK)
+        return err_set(err, STATUS_INVALID, "--log-days is \"%s\": allowed is yyyymmdd or yyyymmdd..yyyymmdd",
+                       options.log_days);
+    enum status s = options.dataset != NULL ? dataset_read(options.dataset, &dataset, err)
+                                            : dataset_import_kuairand(options.log, &dataset, err);
+    if (s != STATUS_OK)
+        return s;
+    s = slates_init(&slates, dataset, first, last, err);
+    if (s == STATUS_OK) {
+        if (!options.quiet)
+            fprintf(stderr, "traffic: %zu slates of %zu tuning and %zu confirmation users\n", slates.n_slates,
+                    slates.n_tuning, slates.n_confirmation);
+        s = play_slates(&slates, err);
+        slates_done(&slates);
+    }
+    dataset_free(dataset);
+    return s;
+}
+
+static enum status do_world(struct err *err)
+{
+    struct world_params params;
+    TRY(read_world(options.world, &params, err));
+    if (options.export_folder != NULL)
+        TRY(do_export(&params, err));
+    if (options.experiments != NULL)
+        TRY(do_world_play(&params, err));
+    return STATUS_OK;
+}
+
+static const char *what_is_missing(void)
+{
+    if ((options.world != NULL) == (options.log != NULL))
+        return "one of --world FILE and --log DIR is needed";
+    if (options.log != NULL && options.export_folder != NULL)
+        return "--export belongs to --world";
+    if (options.experiments == NULL && options.export_folder == NULL)
+        return options.world != NULL ? "--export DIR or --experiments URL is missing: there is nothing to do"
+                                     : "--experiments URL is missing: there is nothing to do";
+    if (options.experiments != NULL && options.experiment == NULL)
+        return "--experiment EXP is missing";
+    return NULL;
 }
 
 static int run(int n_operands, char **operands)
@@ -136,19 +202,13 @@ static int run(int n_operands, char **operands)
     (void)n_operands;
     (void)operands;
     struct err err = ERR_INIT;
-    struct world_params params;
-    if (options.world == NULL)
-        return usage_error("--world FILE is missing");
-    if (options.export_folder == NULL && options.experiments == NULL)
-        return usage_error("--export DIR or --experiments URL is missing: there is nothing to do");
-    if (options.experiments != NULL && options.experiment == NULL)
-        return usage_error("--experiment EXP is missing");
+    const char *missing = what_is_missing();
+    if (missing != NULL) {
+        fprintf(stderr, "trimtab-traffic: %s\n", missing);
+        return EXIT_USAGE;
+    }
     catch_signals();
-    enum status s = read_world(options.world, &params, &err);
-    if (s == STATUS_OK && options.export_folder != NULL)
-        s = do_export(&params, &err);
-    if (s == STATUS_OK && options.experiments != NULL)
-        s = do_world_play(&params, &err);
+    const enum status s = options.world != NULL ? do_world(&err) : do_log(&err);
     if (s != STATUS_OK)
         fprintf(stderr, "trimtab-traffic: %s\n", err.text);
     return s == STATUS_OK ? EXIT_DONE : EXIT_FAILED;

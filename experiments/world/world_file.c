@@ -329,10 +329,14 @@ static enum status read_world(const struct json_at *root, struct world_params *p
 enum status world_params_decode(const char *bytes, size_t n, struct world_params *ret, struct err *err)
 {
     struct json *json = NULL;
-    TRY(json_parse(bytes, n, NULL, &json, err));
     struct world_params *p = mem_alloc(1, sizeof *p);
-    const struct json_at root = json_root(json);
-    const enum status s = p != NULL ? read_world(&root, p, err) : err_no_memory(err);
+    if (p == NULL)
+        return err_no_memory(err);
+    enum status s = json_parse(bytes, n, NULL, &json, err);
+    if (s == STATUS_OK) {
+        const struct json_at root = json_root(json);
+        s = read_world(&root, p, err);
+    }
     if (s == STATUS_OK)
         *ret = *p;
     mem_free(p);
