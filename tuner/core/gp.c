@@ -1,0 +1,384 @@
+#include "tuner/core/gp.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <gsl/gsl_cblas.h>
+
+#include "base/core/mem.h"
+#include "tuner/core/linalg.h"
+
+/* Added to the diagonal of every covariance, relative to s^2: exact observations of a smooth function are nearly
+ * linearly dependent. */
+static const double NUGGET = 1e-8;
+static const double LOG_2PI = 1.8378770664093453;
+
+struct gp_work {
+    const struct gp_data *data;
+    size_t n, m; /* observations; points with the control */
+    double inv_lengthscale[GP_MAX_DIM];
+    double s2, t2, misfit, noise, round;
+    double *points;  /* [m * dim] */
+    double *scaled;  /* [m * dim] */
+    double *product; /* [m * dim] */
+    double *norm;    /* [m] */
+    double *shape;   /* [m * m] g */
+    double *slope;   /* [m * m] dg / d r^2 */
+    double *prior;   /* [n * n] conditioned kernel, lower triangle */
+    double *chol;    /* [n * n] factor, then inverse, of the covariance of y */
+    double *alpha;   /* [n] */
+    double *v;       /* [n] k(x_i, c) / k(c, c) */
+    double *weight;  /* [m * m] contraction weights of the plain kernel */
+    double *scratch; /* [m] */
+};
+
+void gp_work_free(struct gp_work *work)
+{
+    if (work == NULL)
+        return;
+    double *const blocks[] = {work->points, work->scaled, work->product, work->norm, work->shape,  work->slope,
+                              work->prior,  work->chol,   work->alpha,   work->v,    work->weight, work->scratch};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        mem_free(blocks[i]);
+    mem_free(work);
+}
+
+enum status gp_work_new(const struct gp_data *data, struct gp_work **ret_work, struct err *err)
+{
+    struct gp_work *work = mem_alloc(1, sizeof *work);
+    if (work == NULL)
+        return err_no_memory(err);
+    const size_t n = data->n, m = n + (data->control != NULL), dim = data->dim;
+    work->data = data;
+    work->n = n;
+    work->m = m;
+    const struct {
+        double **block;
+        size_t count;
+    } wanted[] = {{&work->points, m * dim},  {&work->scaled, m * dim},
+                  {&work->product, m * dim}, {&work->norm, m},
+                  {&work->shape, m * m},     {&work->slope, m * m},
+                  {&work->prior, n * n},     {&work->chol, n * n},
+                  {&work->alpha, n},         {&work->v, n},
+                  {&work->weight, m * m},    {&work->scratch, m}};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        *wanted[i].block = mem_alloc(wanted[i].count, sizeof(double));
+        if (*wanted[i].block == NULL) {
+            gp_work_free(work);
+            return err_no_memory(err);
+        }
+    }
+    memcpy(work->points, data->x, n * dim * sizeof *data->x);
+    if (data->control != NULL)
+        memcpy(work->points + n * dim, data->control, dim * sizeof *data->control);
+    *ret_work = work;
+    return STATUS_OK;
+}
+
+static void unpack(struct gp_work *work, const struct gp_hyper *hyper)
+{
+    const size_t dim = work->data->dim;
+    for (size_t k = 0; k < dim; k++)
+        work->inv_lengthscale[k] = exp(-hyper->theta[k]);
+    work->s2 = exp(2.0 * hyper->theta[dim + GP_SCALE]);
+    work->t2 = work->data->mean_sd * work->data->mean_sd;
+    work->misfit = exp(2.0 * hyper->theta[dim + GP_MISFIT]);
+    work->noise = exp(2.0 * hyper->theta[dim + GP_NOISE]);
+    work->round = hyper->round_effect ? exp(hyper->theta[dim + GP_ROUND]) : 0.0;
+}
+
+/* shape and slope of all pairs, lower triangle. */
+static void correlate(struct gp_work *work, enum kernel_kind kernel)
+{
+    const size_t m = work->m, dim = work->data->dim;
+    kernel_scale(m, dim, work->points, work->inv_lengthscale, work->scaled, work->norm);
+    cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)m, (int)dim, -2.0, work->scaled, (int)dim, 0.0,
+                work->shape, (int)m);
+    for (size_t i = 0; i < m; i++) {
+        double *row = work->shape + i * m;
+        for (size_t j = 0; j < i; j++) {
+            const double r2 = row[j] + work->norm[i] + work->norm[j];
+            row[j] = r2 > 0.0 ? r2 : 0.0;
+        }
+        row[i] = 0.0;
+        kernel_shape(kernel, i + 1, row, row, work->slope + i * m);
+    }
+}
+
+/* The conditioned kernel of the observations, lower triangle. */
+static void build_prior(struct gp_work *work)
+{
+    const size_t n = work->n, m = work->m;
+    const double s2 = work->s2, t2 = work->t2;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j <= i; j++)
+            work->prior[i * n + j] = s2 * work->shape[i * m + j] + t2;
+    }
+    if (m == n)
+        return;
+    const double *to_control = work->shape + n * m;
+    for (size_t i = 0; i < n; i++)
+        work->v[i] = (s2 * to_control[i] + t2) / (s2 + t2);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j <= i; j++)
+            work->prior[i * n + j] -= (s2 + t2) * work->v[i] * work->v[j];
+    }
+}
+
+/* The covariance of y into chol: prior, round effects, noise. */
+static void build_covariance(struct gp_work *work)
+{
+    const struct gp_data *data = work->data;
+    const size_t n = work->n;
+    memcpy(work->chol, work->prior, n * n * sizeof *work->prior);
+    const double *block = data->noise;
+    for (size_t r = 0; r < data->n_rounds; r++) {
+        const size_t begin = data->start[r], size = data->start[r + 1] - begin;
+        for (size_t a = 0; a < size; a++) {
+            double *row = work->chol + (begin + a) * n + begin;
+            for (size_t b = 0; b <= a; b++)
+                row[b] = row[b] * (1.0 + work->round) + block[a * size + b];
+        }
+        block += size * size;
+    }
+    for (size_t i = 0; i < n; i++)
+        work->chol[i * n + i] += work->misfit + NUGGET * work->s2 + (data->unknown[i] ? work->noise : 0.0);
+}
+
+/* Factor, alpha, log evidence.  Fails where the covariance is not positive definite. */
+static enum status solve(struct gp_work *work, const struct gp_hyper *hyper, double *ret_value)
+{
+    const size_t n = work->n;
+    unpack(work, hyper);
+    correlate(work, hyper->kernel);
+    build_prior(work);
+    build_covariance(work);
+    TRY(chol_factor(n, work->chol));
+    memcpy(work->alpha, work->data->y, n * sizeof *work->alpha);
+    chol_forward(n, work->chol, 1, work->alpha);
+    const double fit = dot(n, work->alpha, work->alpha);
+    *ret_value = -0.5 * (fit + chol_log_det(n, work->chol) + (double)n * LOG_2PI);
+    chol_backward(n, work->chol, 1, work->alpha);
+    return isfinite(*ret_value) ? STATUS_OK : STATUS_NOT_PD;
+}
+
+/* d ln p / d theta = 1/2 sum_ij W_ij dC_ij / d theta with W = alpha alpha' - C^-1 (R&W eq. 5.9).  Leaves in `weight`
+ * the lower triangle of W times the round factor, and sets the derivatives that act on the diagonal or on the rounds.
+ */
+static void weigh(struct gp_work *work, bool round_effect, double *ret_extra)
+{
+    const struct gp_data *data = work->data;
+    const size_t n = work->n, m = work->m;
+    double diagonal = 0.0, unknown = 0.0, rounds = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        double *row = work->weight + i * m;
+        const double *inverse = work->chol + i * n, a = work->alpha[i];
+        for (size_t j = 0; j <= i; j++)
+            row[j] = a * work->alpha[j] - inverse[j];
+        diagonal += row[i];
+        unknown += data->unknown[i] ? row[i] : 0.0;
+    }
+    for (size_t r = 0; round_effect && r < data->n_rounds; r++) {
+        for (size_t i = data->start[r]; i < data->start[r + 1]; i++) {
+            for (size_t j = data->start[r]; j <= i; j++) {
+                const double twice = i == j ? 0.5 : 1.0;
+                rounds += twice * work->weight[i * m + j] * work->prior[i * n + j];
+                work->weight[i * m + j] *= 1.0 + work->round;
+            }
+        }
+    }
+    ret_extra[GP_MISFIT] = diagonal * work->misfit;
+    ret_extra[GP_NOISE] = unknown * work->noise;
+    ret_extra[GP_ROUND] = rounds * work->round;
+    ret_extra[GP_SCALE] = diagonal * NUGGET * work->s2;
+}
+
+/* Extend the weights to the control: W <- T W T'. */
+static void extend_to_control(struct gp_work *work)
+{
+    const size_t n = work->n, m = work->m;
+    if (m == n)
+        return;
+    double *last = work->weight + n * m;
+    cblas_dsymv(CblasRowMajor, CblasLower, (int)n, -1.0, work->weight, (int)m, work->v, 1, 0.0, last, 1);
+    last[n] = -dot(n, last, work->v);
+}
+
+/* The derivatives by ln s and ln l: contractions of the weights with plain kernels of the m points. */
+static void contract(struct gp_work *work, double *ret_gradient)
+{
+    const size_t m = work->m, dim = work->data->dim;
+    double scale = 0.0;
+    memset(work->scratch, 0, m * sizeof *work->scratch);
+    for (size_t i = 0; i < m; i++) { /* weight becomes S = W s^2 slope; scratch its row sums */
+        double *row = work->weight + i * m;
+        const double *shape = work->shape + i * m, *slope = work->slope + i * m;
+        double sum = 0.0;
+        scale += 0.5 * row[i];
+        for (size_t j = 0; j < i; j++) {
+            scale += row[j] * shape[j];
+            row[j] *= work->s2 * slope[j];
+            sum += row[j];
+            work->scratch[j] += row[j];
+        }
+        row[i] = 0.0;
+        work->scratch[i] += sum;
+    }
+    ret_gradient[dim + GP_SCALE] += 2.0 * work->s2 * scale;
+    /* sum_{i>j} S_ij (x_i - x_j)^2 = sum_i x_i^2 (S 1)_i - x' S x, for all dimensions by one product */
+    cblas_dsymm(CblasRowMajor, CblasLeft, CblasLower, (int)m, (int)dim, 1.0, work->weight, (int)m, work->scaled,
+                (int)dim, 0.0, work->product, (int)dim);
+    for (size_t k = 0; k < dim; k++) {
+        double sum = 0.0;
+        for (size_t i = 0; i < m; i++) {
+            const double x = work->scaled[i * dim + k];
+            sum += x * (x * work->scratch[i] - work->product[i * dim + k]);
+        }
+        ret_gradient[k] = -2.0 * sum;
+    }
+}
+
+enum status gp_evidence(struct gp_work *work, const struct gp_hyper *hyper, double *ret_value, double *ret_gradient)
+{
+    double value;
+    TRY(solve(work, hyper, &value));
+    *ret_value = value;
+    if (ret_gradient == NULL)
+        return STATUS_OK;
+    chol_invert(work->n, work->chol);
+    weigh(work, hyper->round_effect, ret_gradient + work->data->dim);
+    extend_to_control(work);
+    contract(work, ret_gradient);
+    return STATUS_OK;
+}
+
+void gp_free(struct gp *gp)
+{
+    if (gp == NULL)
+        return;
+    if (gp->inverse != gp->q)
+        mem_free(gp->inverse);
+    if (gp->weights != gp->alpha)
+        mem_free(gp->weights);
+    mem_free(gp->scaled);
+    mem_free(gp->norm);
+    mem_free(gp->alpha);
+    mem_free(gp->q);
+    mem_free(gp);
+}
+
+static struct gp *allocate(size_t n, size_t m, size_t dim)
+{
+    struct gp *gp = mem_alloc(1, sizeof *gp);
+    if (gp == NULL)
+        return NULL;
+    gp->n = m;
+    gp->n_observed = n;
+    gp->dim = dim;
+    gp->scaled = mem_alloc(m * dim, sizeof(double));
+    gp->norm = mem_alloc(m, sizeof(double));
+    gp->alpha = mem_alloc(m, sizeof(double));
+    gp->q = mem_alloc(m * m, sizeof(double));
+    gp->inverse = m > n ? mem_alloc(n * n, sizeof(double)) : gp->q;
+    gp->weights = m > n ? mem_alloc(n, sizeof(double)) : gp->alpha;
+    if (gp->scaled != NULL && gp->norm != NULL && gp->alpha != NULL && gp->q != NULL && gp->inverse != NULL &&
+        gp->weights != NULL)
+        return gp;
+    gp_free(gp);
+    return NULL;
+}
+
+/* q = T C^-1 T' + 1 / k(c, c) at the control: then k(x, x') - k_M(x)' q k_M(x') is the conditioned posterior. */
+static void add_control(const struct gp_work *work, struct gp *gp)
+{
+    const size_t n = work->n, m = work->m;
+    for (size_t i = 0; i < n; i++)
+        memcpy(gp->q + i * m, gp->inverse + i * n, n * sizeof *gp->q);
+    double *last = gp->q + n * m;
+    cblas_dsymv(CblasRowMajor, CblasLower, (int)n, -1.0, gp->inverse, (int)n, work->v, 1, 0.0, last, 1);
+    last[n] = -dot(n, last, work->v) + 1.0 / (work->s2 + work->t2);
+    for (size_t i = 0; i < n; i++)
+        gp->q[i * m + n] = last[i];
+    memcpy(gp->alpha, gp->weights, n * sizeof *gp->alpha);
+    gp->alpha[n] = -dot(n, gp->weights, work->v);
+}
+
+enum status gp_fit(struct gp_work *work, const struct gp_hyper *hyper, struct gp **ret_gp, struct err *err)
+{
+    const size_t n = work->n, m = work->m;
+    double evidence;
+    if (solve(work, hyper, &evidence) != STATUS_OK)
+        return err_set(err, STATUS_NOT_PD, "the covariance of %zu observations is not positive definite", n);
+    struct gp *gp = allocate(n, m, work->data->dim);
+    if (gp == NULL)
+        return err_no_memory(err);
+    gp->hyper = *hyper;
+    gp->s2 = work->s2;
+    gp->t2 = work->t2;
+    gp->log_evidence = evidence;
+    memcpy(gp->inv_lengthscale, work->inv_lengthscale, sizeof gp->inv_lengthscale);
+    memcpy(gp->scaled, work->scaled, m * gp->dim * sizeof *gp->scaled);
+    memcpy(gp->norm, work->norm, m * sizeof *gp->norm);
+    chol_invert(n, work->chol);
+    memcpy(gp->inverse, work->chol, n * n * sizeof *gp->inverse);
+    memcpy(gp->weights, work->alpha, n * sizeof *gp->weights);
+    if (m > n)
+        add_control(work, gp);
+    *ret_gp = gp;
+    return STATUS_OK;
+}
+
+void gp_cross(const struct gp *gp, size_t m, const double *x, double *scaled, double *norm, double *ret)
+{
+    kernel_scale(m, gp->dim, x, gp->inv_lengthscale, scaled, norm);
+    kernel_distances(m, gp->n, gp->dim, scaled, norm, gp->scaled, gp->norm, ret);
+    kernel_shape(gp->hyper.kernel, m * gp->n, ret, ret, NULL);
+    for (size_t i = 0; i < m * gp->n; i++)
+        ret[i] = gp->s2 * ret[i] + gp->t2;
+}
+
+/* Posterior covariance of the new points: their prior kernel minus (k q) k'. */
+static void predict_cov(const struct gp *gp, size_t m, const double *scaled, const double *norm, const double *k,
+                        const double *kq, double *ret_cov)
+{
+    kernel_distances(m, m, gp->dim, scaled, norm, scaled, norm, ret_cov);
+    for (size_t i = 0; i < m; i++)
+        ret_cov[i * m + i] = 0.0;
+    kernel_shape(gp->hyper.kernel, m * m, ret_cov, ret_cov, NULL);
+    for (size_t i = 0; i < m * m; i++)
+        ret_cov[i] = gp->s2 * ret_cov[i] + gp->t2;
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)m, (int)gp->n, -1.0, kq, (int)gp->n, k,
+                (int)gp->n, 1.0, ret_cov, (int)m);
+    mirror_lower(m, ret_cov);
+}
+
+enum status gp_predict(const struct gp *gp, size_t m, const double *x, double *ret_mean, double *ret_var,
+                       double *ret_cov, struct err *err)
+{
+    if (m == 0)
+        return STATUS_OK;
+    enum status s = STATUS_OK;
+    const size_t n = gp->n;
+    double *k = mem_alloc(m * n, sizeof *k), *kq = mem_alloc(m * n, sizeof *kq);
+    double *scaled = mem_alloc(m * (gp->dim + 1), sizeof *scaled), *norm = NULL;
+    if (k == NULL || kq == NULL || scaled == NULL) {
+        s = err_no_memory(err);
+        goto done;
+    }
+    norm = scaled + m * gp->dim;
+    gp_cross(gp, m, x, scaled, norm, k);
+    if (ret_mean != NULL)
+        cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)m, (int)n, 1.0, k, (int)n, gp->alpha, 1, 0.0, ret_mean, 1);
+    if (ret_var != NULL || ret_cov != NULL)
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)n, 1.0, k, (int)n, gp->q, (int)n,
+                    0.0, kq, (int)n);
+    for (size_t i = 0; ret_var != NULL && i < m; i++)
+        ret_var[i] = fmax(gp->s2 + gp->t2 - dot(n, kq + i * n, k + i * n), 1e-12 * gp->s2);
+    if (ret_cov != NULL)
+        predict_cov(gp, m, scaled, norm, k, kq, ret_cov);
+done:
+    mem_free(k);
+    mem_free(kq);
+    mem_free(scaled);
+    return s;
+}

@@ -1,0 +1,251 @@
+#include "tuner/core/surrogate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+#include "tuner/core/gp_hyper.h"
+#include "tuner/core/normal.h"
+
+static const double FAILED_SD = 0.3;
+static const double MEAN_SD = 1.0;
+
+bool surrogate_possible(const struct observations *observations)
+{
+    for (size_t i = 0; i < observations->n; i++) {
+        if (!observations->failed[i])
+            return true;
+    }
+    return false;
+}
+
+void surrogate_free(struct surrogate *surrogate)
+{
+    if (surrogate == NULL)
+        return;
+    for (size_t i = 0; i < surrogate->n_models; i++)
+        gp_free(surrogate->model[i]);
+    mem_free(surrogate->x);
+    mem_free(surrogate->y);
+    mem_free(surrogate->noise);
+    mem_free(surrogate->unknown);
+    mem_free(surrogate->start);
+    mem_free(surrogate->row);
+    mem_free(surrogate);
+}
+
+static bool keeps(const struct observations *o, size_t outcome, size_t i)
+{
+    return outcome == 0 || !o->failed[i];
+}
+
+/* NULL: out of memory. */
+static struct surrogate *allocate(const struct observations *o, size_t outcome)
+{
+    struct surrogate *s = mem_alloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    size_t n = 0, blocks = 0;
+    for (size_t r = 0; r < o->n_rounds; r++) {
+        size_t size = 0;
+        for (size_t i = o->start[r]; i < o->start[r + 1]; i++)
+            size += keeps(o, outcome, i);
+        n += size;
+        blocks += size * size;
+    }
+    s->x = mem_alloc(n * o->dim, sizeof *s->x);
+    s->y = mem_alloc(n, sizeof *s->y);
+    s->noise = mem_alloc(blocks, sizeof *s->noise);
+    s->unknown = mem_alloc(n, sizeof *s->unknown);
+    s->start = mem_alloc(o->n_rounds + 1, sizeof *s->start);
+    s->row = mem_alloc(n, sizeof *s->row);
+    if (s->x == NULL || s->y == NULL || s->noise == NULL || s->unknown == NULL || s->start == NULL || s->row == NULL) {
+        surrogate_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+struct scaling {
+    double center, scale, worst;
+};
+
+/* Of the values told; where they do not vary, the noise and then the size of the values stand in for the scale. */
+static struct scaling standardise(const struct observations *o, size_t outcome, bool control_known)
+{
+    double sum = 0.0, squares = 0.0, noise = 0.0, n = 0.0, worst = HUGE_VAL;
+    for (size_t r = 0; r < o->n_rounds; r++) {
+        const size_t size = o->start[r + 1] - o->start[r];
+        const double *block = observations_noise(o, r, outcome);
+        for (size_t i = o->start[r]; i < o->start[r + 1]; i++) {
+            if (o->failed[i])
+                continue;
+            const double y = o->y[i * o->n_outcomes + outcome], v = block[(i - o->start[r]) * (size + 1)];
+            sum += y;
+            noise += isnan(v) ? 0.0 : v;
+            worst = fmin(worst, y);
+            n += 1.0;
+        }
+    }
+    const double center = control_known ? 0.0 : sum / n;
+    for (size_t i = 0; i < o->n; i++) {
+        const double d = o->y[i * o->n_outcomes + outcome] - center;
+        squares += o->failed[i] ? 0.0 : d * d;
+    }
+    double scale = sqrt(squares / n);
+    if (!(scale > 1e-12 * fabs(center)))
+        scale = sqrt(noise / n);
+    if (!(scale > 1e-12 * fabs(center)))
+        scale = fabs(center) > 0.0 ? fabs(center) : 1.0;
+    return (struct scaling){center, scale, worst};
+}
+
+static void fill_point(struct surrogate *s, const struct observations *o, size_t outcome, size_t i, double worst)
+{
+    const size_t at = s->data.n++;
+    memcpy(s->x + at * o->dim, o->x + i * o->dim, o->dim * sizeof *s->x);
+    s->y[at] = ((o->failed[i] ? worst : o->y[i * o->n_outcomes + outcome]) - s->center) / s->scale;
+    s->row[at] = i;
+}
+
+static double *fill_noise(struct surrogate *s, const struct observations *o, size_t outcome, size_t round, double *to)
+{
+    const size_t size = o->start[round + 1] - o->start[round], begin = s->start[s->data.n_rounds];
+    const double *block = observations_noise(o, round, outcome);
+    for (size_t a = begin; a < s->data.n; a++) {
+        const size_t i = s->row[a] - o->start[round];
+        for (size_t b = begin; b < s->data.n; b++) {
+            const size_t j = s->row[b] - o->start[round];
+            const bool failed = o->failed[s->row[a]] || o->failed[s->row[b]];
+            const double v = block[i * size + j];
+            if (failed)
+                *to++ = a == b ? FAILED_SD * FAILED_SD : 0.0;
+            else
+                *to++ = isnan(v) ? 0.0 : v / (s->scale * s->scale);
+        }
+        s->unknown[a] = !o->failed[s->row[a]] && isnan(block[i * size + i]);
+    }
+    return to;
+}
+
+/* The standardised observations of the outcome, without rounds that have none. */
+static void fill(struct surrogate *s, const struct observations *o, size_t outcome, const double *control)
+{
+    const struct scaling scaling = standardise(o, outcome, control != NULL);
+    s->center = scaling.center;
+    s->scale = scaling.scale;
+    double *noise = s->noise;
+    for (size_t r = 0; r < o->n_rounds; r++) {
+        for (size_t i = o->start[r]; i < o->start[r + 1]; i++) {
+            if (keeps(o, outcome, i))
+                fill_point(s, o, outcome, i, scaling.worst);
+        }
+        if (s->data.n == s->start[s->data.n_rounds])
+            continue;
+        noise = fill_noise(s, o, outcome, r, noise);
+        s->start[++s->data.n_rounds] = s->data.n;
+    }
+    s->data.dim = o->dim;
+    s->data.x = s->x;
+    s->data.y = s->y;
+    s->data.start = s->start;
+    s->data.noise = s->noise;
+    s->data.unknown = s->unknown;
+    s->data.control = control;
+    s->data.mean_sd = MEAN_SD;
+}
+
+static enum status fit_models(struct surrogate *s, const struct surrogate_options *options, struct err *err)
+{
+    struct hyper_prior prior;
+    struct gp_work *work = NULL;
+    struct hyper_fit fit;
+    const bool round_effect = options->round_effect && s->data.n_rounds > 1;
+    TRY(hyper_prior_init(&prior, options->hyper_prior, &s->data, round_effect, err));
+    TRY(gp_work_new(&s->data, &work, err));
+    enum status status = hyper_map(work, &prior, KERNEL_MATERN52, 2, &fit, err);
+    if (status == STATUS_OK)
+        status = gp_fit(work, &fit.hyper, &s->model[0], err);
+    if (status == STATUS_OK) {
+        s->n_models = 1;
+        s->weight[0] = 1.0;
+    }
+    gp_work_free(work);
+    return status;
+}
+
+enum status surrogate_fit(const struct observations *observations, size_t outcome,
+                          const struct surrogate_options *options, struct surrogate **ret_surrogate, struct err *err)
+{
+    struct surrogate *s = allocate(observations, outcome);
+    if (s == NULL)
+        return err_no_memory(err);
+    fill(s, observations, outcome, options->control);
+    const enum status status = fit_models(s, options, err);
+    if (status != STATUS_OK) {
+        surrogate_free(s);
+        return status;
+    }
+    *ret_surrogate = s;
+    return STATUS_OK;
+}
+
+/* A mixture: mean = sum w m,  cov = sum w (C + m m') - mean mean'. */
+static void add_model(size_t m, double weight, const double *mean, const double *var, const double *cov,
+                      double *sum_mean, double *sum_var, double *sum_cov)
+{
+    for (size_t i = 0; i < m; i++) {
+        sum_mean[i] += weight * mean[i];
+        if (sum_var != NULL)
+            sum_var[i] += weight * (var[i] + mean[i] * mean[i]);
+        for (size_t j = 0; sum_cov != NULL && j < m; j++)
+            sum_cov[i * m + j] += weight * (cov[i * m + j] + mean[i] * mean[j]);
+    }
+}
+
+enum status surrogate_predict(const struct surrogate *surrogate, size_t m, const double *x, double *ret_mean,
+                              double *ret_var, double *ret_cov, struct err *err)
+{
+    const size_t cov_size = ret_cov != NULL ? m * m : 0;
+    double *block = mem_alloc(4 * m + 2 * cov_size, sizeof *block);
+    if (block == NULL)
+        return err_no_memory(err);
+    double *mean = block, *var = mean + m, *sum_mean = var + m, *sum_var = sum_mean + m;
+    double *cov = ret_cov != NULL ? sum_var + m : NULL, *sum_cov = ret_cov != NULL ? cov + cov_size : NULL;
+    enum status s = STATUS_OK;
+    for (size_t k = 0; k < surrogate->n_models && s == STATUS_OK; k++) {
+        s = gp_predict(surrogate->model[k], m, x, mean, var, cov, err);
+        if (s == STATUS_OK)
+            add_model(m, surrogate->weight[k], mean, var, cov, sum_mean, sum_var, sum_cov);
+    }
+    const double scale = surrogate->scale;
+    for (size_t i = 0; i < m && s == STATUS_OK; i++) {
+        if (ret_mean != NULL)
+            ret_mean[i] = surrogate->center + scale * sum_mean[i];
+        if (ret_var != NULL)
+            ret_var[i] = scale * scale * fmax(sum_var[i] - sum_mean[i] * sum_mean[i], 0.0);
+        for (size_t j = 0; ret_cov != NULL && j < m; j++)
+            ret_cov[i * m + j] = scale * scale * (sum_cov[i * m + j] - sum_mean[i] * sum_mean[j]);
+    }
+    mem_free(block);
+    return s;
+}
+
+enum status surrogate_below(const struct surrogate *surrogate, size_t m, const double *x, double threshold,
+                            double *ret_p, struct err *err)
+{
+    double *mean = mem_alloc(2 * m, sizeof *mean);
+    if (mean == NULL)
+        return err_no_memory(err);
+    double *var = mean + m;
+    enum status s = STATUS_OK;
+    const double level = (threshold - surrogate->center) / surrogate->scale;
+    memset(ret_p, 0, m * sizeof *ret_p);
+    for (size_t k = 0; k < surrogate->n_models && s == STATUS_OK; k++) {
+        s = gp_predict(surrogate->model[k], m, x, mean, var, NULL, err);
+        for (size_t i = 0; i < m && s == STATUS_OK; i++)
+            ret_p[i] += surrogate->weight[k] * normal_cdf((level - mean[i]) / sqrt(var[i]));
+    }
+    mem_free(mean);
+    return s;
+}

@@ -1,0 +1,49 @@
+/* surrogate.h - what is believed about one outcome: Gaussian processes on standardised values.
+ *
+ *     standardised = (y - center) / scale
+ * center and scale are mean and standard deviation of the values told (with a known control: 0 and their root mean
+ * square).  A failed point is taken into the objective as a bad one, at the lowest value told with a standard deviation
+ * of 0.3 in standardised units; outcomes of constraints leave it out.
+ * Thread: immutable once fitted. */
+#ifndef TRIMTAB_TUNER_CORE_SURROGATE_H
+#define TRIMTAB_TUNER_CORE_SURROGATE_H
+
+#include "tuner/core/gp.h"
+#include "tuner/core/observations.h"
+
+enum { SURROGATE_MAX_MODELS = 8 };
+
+struct surrogate_options {
+    const char *hyper_prior;
+    const double *control; /* NULL: f(control) = 0 is not known */
+    bool round_effect;
+};
+
+struct surrogate {
+    double center, scale;
+    size_t n_models;
+    double weight[SURROGATE_MAX_MODELS]; /* sum 1 */
+    struct gp *model[SURROGATE_MAX_MODELS];
+    struct gp_data data; /* standardised; the arrays below */
+    double *x, *y, *noise;
+    bool *unknown;
+    size_t *start;
+    size_t *row; /* which of the observations each point is */
+};
+
+/* Whether there is a point to fit to. */
+bool surrogate_possible(const struct observations *observations);
+/* STATUS_INVALID (a prior without that name), STATUS_NOT_PD, STATUS_NO_MEMORY. */
+MUST_CHECK enum status surrogate_fit(const struct observations *observations, size_t outcome,
+                                     const struct surrogate_options *options, struct surrogate **ret_surrogate,
+                                     struct err *err);
+void surrogate_free(struct surrogate *surrogate);
+/* Posterior of the outcome, in its units, at m points: ret_mean [m], ret_var [m], ret_cov [m * m], each may be NULL. */
+MUST_CHECK enum status surrogate_predict(const struct surrogate *surrogate, size_t m, const double *x, double *ret_mean,
+                                         double *ret_var, double *ret_cov, struct err *err);
+
+/* P(outcome <= threshold), in its units, at m points: ret_p [m]. */
+MUST_CHECK enum status surrogate_below(const struct surrogate *surrogate, size_t m, const double *x, double threshold,
+                                       double *ret_p, struct err *err);
+
+#endif
