@@ -127,3 +127,39 @@ const char *answer_text(const struct json *json, const char *path)
         assert_ok(json_string(&at, 1 << 20, &text, &err), &err);
     return text;
 }
+
+const char LAB_EXPERIMENT[] =
+    "{\"unit_type\":\"user\",\"timezone\":\"UTC\",\"heads\":[\"click\",\"save\",\"hide\"],"
+    "\"default_weights\":{\"click\":1.0,\"save\":3.5,\"hide\":-2.0},"
+    "\"metrics\":[{\"name\":\"clicks\",\"kind\":\"mean\",\"numerator\":{\"event\":\"click\",\"aggregate\":\"count\"},"
+    "\"denominator\":\"unit\",\"attribution_s\":100,\"cap\":null,\"direction\":\"up\"},"
+    "{\"name\":\"ctr\",\"kind\":\"ratio\",\"numerator\":{\"event\":\"click\",\"aggregate\":\"count\"},"
+    "\"denominator\":\"impression\",\"attribution_s\":100,\"direction\":\"up\"}]}";
+const char LAB_ROUND[] =
+    "{\"purpose\":\"explore\",\"campaign\":\"c1\",\"salt\":\"s1\",\"arms\":["
+    "{\"id\":\"control\",\"weights\":{\"click\":1.0},\"allocation\":0.4},"
+    "{\"id\":\"a1\",\"weights\":{\"save\":2.0,\"hide\":-0.5},\"params\":{\"x\":3},\"allocation\":0.4}],"
+    "\"end\":{\"units_per_arm\":20},\"settle_ms\":500,\"washout_ms\":0}";
+
+struct json *lab_rank(struct lab *lab, const char *unit, const char *more)
+{
+    char body[400];
+    snprintf(body, sizeof body,
+             "{\"experiment\":\"feed\",\"unit\":\"%s\",\"candidates\":[\"i1\",\"i2\",\"i3\",\"i4\",\"i5\"],\"k\":3%s}",
+             unit, more);
+    return lab_json(lab, "POST", "/v1/rank", body, 200);
+}
+
+void lab_event(struct lab *lab, const char *event_id, const char *more, int accepted, int duplicates, int late,
+               int orphans)
+{
+    char body[600];
+    snprintf(body, sizeof body, "{\"events\":[{\"event_id\":\"%s\",\"item\":\"i1\",\"type\":\"click\"%s}]}", event_id,
+             more);
+    struct json *counts = lab_json(lab, "POST", "/v1/events", body, 200);
+    assert_close(answer_number(counts, "accepted"), accepted, 0);
+    assert_close(answer_number(counts, "duplicates"), duplicates, 0);
+    assert_close(answer_number(counts, "late"), late, 0);
+    assert_close(answer_number(counts, "orphans"), orphans, 0);
+    json_free(counts);
+}

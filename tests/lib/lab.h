@@ -31,4 +31,15 @@ void lab_refuses(struct lab *lab, const char *method, const char *path, const ch
 double answer_number(const struct json *json, const char *path);
 const char *answer_text(const struct json *json, const char *path);
 
+/* An experiment "feed" of the model's three heads with metrics clicks (count per unit, 100 s) and ctr (per impression),
+ * default weights click 1, save 3.5, hide -2; and a round of arms control (click 1) and a1 (save 2, hide -0.5), shares
+ * .4 each, salt s1, ending at 20 units an arm, settling 500 ms. */
+extern const char LAB_EXPERIMENT[], LAB_ROUND[];
+/* POST /v1/rank of candidates i1..i5, k 3; `more` is put behind the members ("" or ",\"k\":..").  Freed by the caller.
+ */
+struct json *lab_rank(struct lab *lab, const char *unit, const char *more);
+/* One event; `more` as above.  The four counts are asserted. */
+void lab_event(struct lab *lab, const char *event_id, const char *more, int accepted, int duplicates, int late,
+               int orphans);
+
 #endif
