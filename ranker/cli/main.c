@@ -2,6 +2,9 @@
 
 static const struct opt_command COMMANDS[] = {
     {"import", "kuairand|generic SRC", "read CSV files into a dataset", IMPORT_OPTIONS, 2, 2, command_import},
+    {"train", "DATASET", "train and calibrate a model", TRAIN_OPTIONS, 1, 1, command_train},
+    {"evaluate", "MODEL DATASET", "how good its probabilities are, head by head", EVALUATE_OPTIONS, 2, 2,
+     command_evaluate},
     {0},
 };
 

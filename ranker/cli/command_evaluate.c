@@ -1,0 +1,106 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/json/json_write.h"
+#include "ranker/cli/commands.h"
+#include "ranker/day.h"
+#include "ranker/evaluate.h"
+#include "ranker/workers.h"
+
+static const char *days;
+static bool json;
+static int64_t threads = 2;
+
+const struct opt EVALUATE_OPTIONS[] = {
+    {"days", OPT_TEXT, &days, "A..B", "days to judge on, yyyymmdd..yyyymmdd (default: all)", 0, 0},
+    {"threads", OPT_INT, &threads, "N", "threads; the result does not depend on it", 1, WORKERS_MAX},
+    {"json", OPT_FLAG, &json, NULL, "print JSON", 0, 0},
+    OPT_END,
+};
+
+static void print_table(const struct model *model, const struct metrics *metrics)
+{
+    printf("%-18s %9s %9s %8s %9s %10s %8s %10s\n", "head", "n", "positives", "auc", "logloss", "constant", "ece",
+           "exp/obs");
+    for (size_t h = 0; h < model->shape.heads; h++) {
+        const struct metrics *m = &metrics[h];
+        printf("%-18s %9zu %9zu %8.4f %9.5f %10.5f %8.4f %10.3f\n", model->heads[h].name, m->n, m->positives, m->auc,
+               m->logloss, m->constant_logloss, m->ece, m->expected_over_observed);
+    }
+}
+
+static void write_head(struct json_writer *w, const char *name, const struct metrics *m)
+{
+    json_write_key(w, name);
+    json_write_object(w);
+    json_write_key(w, "n");
+    json_write_int(w, (int64_t)m->n);
+    json_write_key(w, "positives");
+    json_write_int(w, (int64_t)m->positives);
+    const struct {
+        const char *name;
+        double value;
+    } VALUES[] = {{"auc", m->auc},
+                  {"logloss", m->logloss},
+                  {"constant_logloss", m->constant_logloss},
+                  {"ece", m->ece},
+                  {"expected_over_observed", m->expected_over_observed}};
+    for (size_t i = 0; i < sizeof VALUES / sizeof *VALUES; i++) {
+        json_write_key(w, VALUES[i].name);
+        json_write_number(w, VALUES[i].value);
+    }
+    json_write_object_end(w);
+}
+
+static enum status print_json(const struct model *model, const struct metrics *metrics, struct err *err)
+{
+    struct buf text = BUF_INIT;
+    struct json_writer w;
+    json_writer_init(&w, &text);
+    json_write_object(&w);
+    json_write_key(&w, "model_hash");
+    json_write_string(&w, model->hash);
+    json_write_key(&w, "days");
+    json_write_string(&w, days);
+    json_write_key(&w, "heads");
+    json_write_object(&w);
+    for (size_t h = 0; h < model->shape.heads; h++)
+        write_head(&w, model->heads[h].name, &metrics[h]);
+    json_write_object_end(&w);
+    json_write_object_end(&w);
+    const enum status s = buf_status(&text, err);
+    if (s == STATUS_OK)
+        puts(text.data);
+    buf_done(&text);
+    return s;
+}
+
+static enum status run(char **paths, int32_t first_day, int32_t last_day, struct err *err)
+{
+    struct metrics metrics[DATASET_MAX_HEADS];
+    struct model *model = NULL;
+    struct dataset *dataset = NULL;
+    enum status s = model_read(paths[0], &model, err);
+    if (s == STATUS_OK)
+        s = dataset_read(paths[1], &dataset, err);
+    if (s == STATUS_OK)
+        s = evaluate(model, dataset, first_day, last_day, (size_t)threads, metrics, err);
+    if (s == STATUS_OK && json)
+        s = print_json(model, metrics, err);
+    else if (s == STATUS_OK)
+        print_table(model, metrics);
+    model_free(model);
+    dataset_free(dataset);
+    return s;
+}
+
+int command_evaluate(int n, char **operands)
+{
+    (void)n;
+    struct err err = ERR_INIT;
+    int32_t first_day = 0, last_day = 0;
+    if (days != NULL && day_range(days, &first_day, &last_day, &err) != STATUS_OK)
+        return command_usage(err.text);
+    return run(operands, first_day, last_day, &err) == STATUS_OK ? EXIT_DONE : command_failed(&err);
+}

@@ -1,0 +1,98 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/core/clock.h"
+#include "ranker/cli/commands.h"
+#include "ranker/day.h"
+#include "ranker/train.h"
+
+static const char *out, *days;
+static int64_t threads = 2, seed = 1, epochs = 12;
+static double learning_rate = 1e-3;
+
+const struct opt TRAIN_OPTIONS[] = {
+    {"out", OPT_TEXT, &out, "MODEL", "the model file to write", 0, 0},
+    {"days", OPT_TEXT, &days, "A..B", "days of training, yyyymmdd..yyyymmdd; the last is held out first (default: all)",
+     0, 0},
+    {"threads", OPT_INT, &threads, "N", "threads; the result does not depend on it", 1, WORKERS_MAX},
+    {"seed", OPT_INT, &seed, "N", "seed of every random choice", 0, 9e15},
+    {"epochs", OPT_INT, &epochs, "N", "passes over the data that are tried at most", 1, 1000},
+    {"learning-rate", OPT_REAL, &learning_rate, "X", "of Adam", 1e-6, 1},
+    OPT_END,
+};
+
+/* What the progress display needs between calls. */
+struct display {
+    bool terminal;
+    int64_t start_ns, drawn_ns;
+};
+
+static void draw_bar(const struct display *display, const struct train_progress *p)
+{
+    enum { WIDTH = 30 };
+    char bar[WIDTH + 1];
+    const double done = ((double)(p->epoch - 1) + (double)p->step / (double)p->n_steps) / (double)p->n_epochs;
+    const double seconds = (double)(clock_monotonic_ns() - display->start_ns) / 1e9;
+    const size_t filled = (size_t)(done * WIDTH);
+    memset(bar, '.', WIDTH);
+    memset(bar, '#', filled < WIDTH ? filled : WIDTH);
+    bar[WIDTH] = '\0';
+    fprintf(stderr, "\r%s [%s] epoch %zu/%zu  loss %.4f  %.0f s \033[K", p->refit ? "all days" : "choosing", bar,
+            p->epoch, p->n_epochs, p->loss, seconds);
+}
+
+static void watch(void *context, const struct train_progress *p)
+{
+    struct display *display = context;
+    const int64_t now = clock_monotonic_ns();
+    const bool last = p->step == p->n_steps;
+    if (display->terminal && (last || now - display->drawn_ns > 100000000)) {
+        display->drawn_ns = now;
+        draw_bar(display, p);
+    }
+    if (!last)
+        return;
+    char held_out[48] = "";
+    if (!isnan(p->held_out_loss))
+        (void)snprintf(held_out, sizeof held_out, ", held-out day %.5f", p->held_out_loss);
+    fprintf(stderr, "%s%s: epoch %zu of %s%zu, loss %.5f%s (%.1f s)\n", display->terminal ? "\r\033[K" : "",
+            p->refit ? "all days" : "choosing", p->epoch, p->refit ? "" : "at most ", p->n_epochs, p->loss, held_out,
+            (double)(now - display->start_ns) / 1e9);
+}
+
+static enum status run(const char *path, struct train_options *options, struct err *err)
+{
+    struct dataset *dataset = NULL;
+    struct model *model = NULL;
+    struct display display = {isatty(STDERR_FILENO) == 1, clock_monotonic_ns(), 0};
+    enum status s = dataset_read(path, &dataset, err);
+    if (s == STATUS_OK)
+        s = train(dataset, options, watch, &display, &model, err);
+    if (s == STATUS_OK)
+        s = model_write(model, out, err);
+    if (s == STATUS_OK)
+        printf("model %s\n", model->hash);
+    model_free(model);
+    dataset_free(dataset);
+    return s;
+}
+
+int command_train(int n, char **operands)
+{
+    (void)n;
+    struct err err = ERR_INIT;
+    struct train_options options;
+    train_options_init(&options);
+    if (out == NULL)
+        return command_usage("train: --out MODEL is missing");
+    if (days != NULL && day_range(days, &options.first_day, &options.last_day, &err) != STATUS_OK)
+        return command_usage(err.text);
+    options.threads = (size_t)threads;
+    options.max_epochs = (size_t)epochs;
+    options.trainer.seed = (uint64_t)seed;
+    options.trainer.learning_rate = learning_rate;
+    return run(operands[0], &options, &err) == STATUS_OK ? EXIT_DONE : command_failed(&err);
+}

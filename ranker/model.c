@@ -1,0 +1,173 @@
+#include "ranker/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/core/file.h"
+#include "base/core/mem.h"
+#include "ranker/day.h"
+
+static const struct bytes_format FORMAT = {"TRIMTABM", 1, "model"};
+static const size_t MAX_FILE_BYTES = (size_t)4 << 30;
+
+void model_free(struct model *model)
+{
+    if (model == NULL)
+        return;
+    features_free(model->features);
+    for (size_t h = 0; h < DATASET_MAX_HEADS; h++)
+        mem_free(model->heads[h].name);
+    mem_free(model->theta);
+    mem_free(model->embeddings);
+    mem_free(model->options);
+    mem_free(model);
+}
+
+enum status model_encode(struct model *model, struct buf *file, struct err *err)
+{
+    const struct network_shape *shape = &model->shape;
+    uint8_t digest[DIGEST_SIZE];
+    bytes_begin(file, &FORMAT);
+    bytes_text(file, model->data_hash);
+    bytes_u32(file, (uint32_t)model->first_day);
+    bytes_u32(file, (uint32_t)model->last_day);
+    bytes_u32(file, (uint32_t)model->calibration_day);
+    bytes_u64(file, model->seed);
+    bytes_text(file, model->options);
+    bytes_u32(file, (uint32_t)shape->heads);
+    for (size_t h = 0; h < shape->heads; h++) {
+        const struct model_head *head = &model->heads[h];
+        bytes_text(file, head->name);
+        bytes_f64(file, head->platt.slope);
+        bytes_f64(file, head->platt.intercept);
+        bytes_f64(file, head->mean);
+        bytes_f64(file, head->sd);
+    }
+    features_encode(model->features, file);
+    bytes_u32(file, (uint32_t)shape->hidden1);
+    bytes_u32(file, (uint32_t)shape->hidden2);
+    bytes_u32(file, (uint32_t)shape->tower);
+    bytes_f32s(file, model->embeddings, model->features->n_embeddings);
+    bytes_f32s(file, model->theta, network_layout(shape).n);
+    TRY(bytes_end(file, digest, err));
+    digest_hex(digest, sizeof digest, model->hash);
+    return STATUS_OK;
+}
+
+static enum status no_fit(struct err *err, const char *part)
+{
+    return err_set(err, STATUS_CORRUPT, "its %s do not fit the format", part);
+}
+
+static enum status decode_provenance(struct bytes_reader *r, struct model *model, struct err *err)
+{
+    bool no_memory = false;
+    size_t length;
+    const char *hash = bytes_read_text(r, DIGEST_HEX_SIZE - 1, &length);
+    memcpy(model->data_hash, hash, length);
+    model->first_day = (int32_t)bytes_read_u32(r);
+    model->last_day = (int32_t)bytes_read_u32(r);
+    model->calibration_day = (int32_t)bytes_read_u32(r);
+    model->seed = bytes_read_u64(r);
+    model->options = bytes_read_copy(r, MODEL_MAX_OPTIONS, &no_memory);
+    if (no_memory)
+        return err_no_memory(err);
+    if (r->failed || !day_valid(model->first_day) || !day_valid(model->last_day) || !day_valid(model->calibration_day))
+        return no_fit(err, "days and options");
+    return STATUS_OK;
+}
+
+static enum status decode_heads(struct bytes_reader *r, struct model *model, struct err *err)
+{
+    bool no_memory = false;
+    model->shape.heads = bytes_read_count(r, 36, DATASET_MAX_HEADS);
+    for (size_t h = 0; h < model->shape.heads && !r->failed; h++) {
+        struct model_head *head = &model->heads[h];
+        head->name = bytes_read_copy(r, TABLE_MAX_NAME, &no_memory);
+        if (no_memory)
+            return err_no_memory(err);
+        head->platt.slope = bytes_read_f64(r);
+        head->platt.intercept = bytes_read_f64(r);
+        head->mean = bytes_read_f64(r);
+        head->sd = bytes_read_f64(r);
+        if (!isfinite(head->platt.slope) || !isfinite(head->platt.intercept) || !(head->mean > 0.0) ||
+            !(head->mean < 1.0) || !(head->sd >= 0.0) || !(head->sd < 1.0))
+            return no_fit(err, "heads");
+    }
+    return r->failed || model->shape.heads == 0 ? no_fit(err, "heads") : STATUS_OK;
+}
+
+static bool all_finite(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(x[i]))
+            return false;
+    }
+    return true;
+}
+
+static enum status decode_parameters(struct bytes_reader *r, struct model *model, struct err *err)
+{
+    struct network_shape *shape = &model->shape;
+    bool no_memory = false;
+    shape->width = model->features->width;
+    shape->hidden1 = bytes_read_u32(r);
+    shape->hidden2 = bytes_read_u32(r);
+    shape->tower = bytes_read_u32(r);
+    if (r->failed || !network_shape_valid(shape))
+        return no_fit(err, "sizes of layers");
+    const size_t n = network_layout(shape).n;
+    model->embeddings = bytes_read_f32s(r, model->features->n_embeddings, &no_memory);
+    model->theta = bytes_read_f32s(r, n, &no_memory);
+    if (no_memory)
+        return err_no_memory(err);
+    if (r->failed || bytes_left(r) != 0 || !all_finite(model->embeddings, model->features->n_embeddings) ||
+        !all_finite(model->theta, n))
+        return no_fit(err, "parameters");
+    return STATUS_OK;
+}
+
+static enum status decode(struct bytes_reader *r, struct model *model, struct err *err)
+{
+    TRY(decode_provenance(r, model, err));
+    TRY(decode_heads(r, model, err));
+    TRY(features_decode(r, &model->features, err));
+    return decode_parameters(r, model, err);
+}
+
+enum status model_decode(const void *file, size_t n, const char *name, struct model **ret, struct err *err)
+{
+    struct bytes_reader r = {0};
+    TRY(bytes_open(file, n, &FORMAT, name, &r, err));
+    struct model *model = mem_alloc(1, sizeof *model);
+    if (model == NULL)
+        return err_no_memory(err);
+    const enum status s = decode(&r, model, err);
+    if (s != STATUS_OK) {
+        model_free(model);
+        return err_wrap(err, s, "%s", name);
+    }
+    digest_hex((const uint8_t *)file + n - DIGEST_SIZE, DIGEST_SIZE, model->hash);
+    *ret = model;
+    return STATUS_OK;
+}
+
+enum status model_read(const char *path, struct model **ret, struct err *err)
+{
+    struct buf file = BUF_INIT;
+    enum status s = file_read(path, MAX_FILE_BYTES, &file, err);
+    if (s == STATUS_OK)
+        s = model_decode(file.data, file.length, path, ret, err);
+    buf_done(&file);
+    return s;
+}
+
+enum status model_write(struct model *model, const char *path, struct err *err)
+{
+    struct buf file = BUF_INIT;
+    enum status s = model_encode(model, &file, err);
+    if (s == STATUS_OK)
+        s = file_write_atomic(path, file.data, file.length, 0644, err);
+    buf_done(&file);
+    return s;
+}

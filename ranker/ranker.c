@@ -1,0 +1,380 @@
+#include "ranker/ranker.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+#include "ranker/cross.h"
+#include "ranker/inputs.h"
+#include "ranker/ranker_internal.h"
+
+void ranker_close(struct ranker *ranker)
+{
+    if (ranker == NULL)
+        return;
+    inputs_done(&ranker->users);
+    mem_free(ranker->parameters);
+    mem_free(ranker->item_part);
+    dataset_free(ranker->dataset);
+    model_free(ranker->model);
+    mem_free(ranker);
+}
+
+/* Copies w [k * m] into a zeroed [k_padded * m_padded]. */
+static void pad_matrix(const float *w, size_t k, size_t m, float *to)
+{
+    for (size_t i = 0; i < k; i++)
+        memcpy(to + i * kernel_pad(m), w + i * m, m * sizeof *to);
+}
+
+/* The layers behind the first with their sizes padded for the kernel; one zeroed block. */
+static enum status pad_layers(struct ranker *r, struct err *err)
+{
+    const struct network_shape *s = &r->model->shape;
+    const struct network_layout l = network_layout(s);
+    const float *theta = r->model->theta;
+    const size_t p1 = kernel_pad(s->hidden1), p2 = kernel_pad(s->hidden2), pt = kernel_pad(s->tower);
+    const size_t towers = s->heads * pt;
+    r->hidden1 = p1;
+    r->hidden2 = p2;
+    r->tower = pt;
+    r->parameters = mem_alloc(s->width * p1 + p1 + p1 * p2 + p2 + p2 * towers + 2 * towers, sizeof *r->parameters);
+    if (r->parameters == NULL)
+        return err_no_memory(err);
+    r->w1 = r->parameters;
+    r->b1 = r->w1 + s->width * p1;
+    r->w2 = r->b1 + p1;
+    r->b2 = r->w2 + p1 * p2;
+    r->w3 = r->b2 + p2;
+    r->b3 = r->w3 + p2 * towers;
+    r->w4 = r->b3 + towers;
+    pad_matrix(theta + l.w1, s->width, s->hidden1, r->w1);
+    pad_matrix(theta + l.b1, 1, s->hidden1, r->b1);
+    pad_matrix(theta + l.w2, s->hidden1, s->hidden2, r->w2);
+    pad_matrix(theta + l.b2, 1, s->hidden2, r->b2);
+    for (size_t h = 0; h < s->heads; h++) {
+        for (size_t i = 0; i < s->hidden2; i++)
+            memcpy(r->w3 + i * towers + h * pt, theta + l.w3 + (i * s->heads + h) * s->tower, s->tower * sizeof *theta);
+        memcpy(r->b3 + h * pt, theta + l.b3 + h * s->tower, s->tower * sizeof *theta);
+        memcpy(r->w4 + h * pt, theta + l.w4 + h * s->tower, s->tower * sizeof *theta);
+    }
+    return STATUS_OK;
+}
+
+/* to [hidden1] += x [first .. end) W1 [first .. end): one side's share of the first layer; inputs that are 0 cost
+ * nothing. */
+static void add_part(const struct ranker *r, const float *x, size_t first, size_t end, float *to)
+{
+    for (size_t i = first; i < end; i++) {
+        const float v = x[i], *w = r->w1 + i * r->hidden1;
+        if (v < 0.0f || v > 0.0f) {
+            for (size_t j = 0; j < r->hidden1; j++)
+                to[j] += v * w[j];
+        }
+    }
+}
+
+static void add_side(const struct ranker *r, const float *x, enum feature_side side, float *to)
+{
+    const size_t *starts = r->model->features->starts;
+    add_part(r, x, starts[side], starts[side + 1], to);
+}
+
+/* b1 plus the share of every item; row n_items is an unknown item. */
+static enum status compute_items(struct ranker *r, struct err *err)
+{
+    const struct features *features = r->model->features;
+    const size_t n = r->dataset->items.n;
+    struct inputs items = {0};
+    TRY(inputs_new(features, SIDE_ITEM, r->dataset, NULL, 0, &items, err));
+    float *x = mem_alloc(features->width, sizeof *x);
+    uint32_t *codes = mem_alloc(items.n_codes, sizeof *codes);
+    r->item_part = mem_alloc((n + 1) * r->hidden1, sizeof *r->item_part);
+    enum status s = STATUS_OK;
+    if (x == NULL || codes == NULL || r->item_part == NULL) {
+        s = err_no_memory(err);
+        goto out;
+    }
+    for (size_t i = 0; i <= n; i++) {
+        float *to = r->item_part + i * r->hidden1;
+        inputs_fill(features, &items, i < n ? i : SIZE_MAX, r->model->embeddings, NULL, x, codes);
+        memcpy(to, r->b1, r->hidden1 * sizeof *to);
+        add_side(r, x, SIDE_ITEM, to);
+    }
+out:
+    inputs_done(&items);
+    mem_free(x);
+    mem_free(codes);
+    return s;
+}
+
+static enum status open_files(struct ranker *r, const char *model_path, const char *dataset_path, struct err *err)
+{
+    TRY(model_read(model_path, &r->model, err));
+    TRY(dataset_read(dataset_path, &r->dataset, err));
+    TRY(features_fit(r->model->features, r->dataset, err));
+    TRY(pad_layers(r, err));
+    TRY(inputs_new(r->model->features, SIDE_USER, r->dataset, NULL, 0, &r->users, err));
+    return compute_items(r, err);
+}
+
+enum status ranker_open(const char *model_path, const char *dataset_path, struct ranker **ret, struct err *err)
+{
+    struct ranker *r = mem_alloc(1, sizeof *r);
+    if (r == NULL)
+        return err_no_memory(err);
+    r->kernel = kernel_best();
+    const enum status s = open_files(r, model_path, dataset_path, err);
+    if (s != STATUS_OK) {
+        ranker_close(r);
+        return s;
+    }
+    *ret = r;
+    return STATUS_OK;
+}
+
+size_t ranker_n_heads(const struct ranker *ranker)
+{
+    return ranker->model->shape.heads;
+}
+
+const char *ranker_head_name(const struct ranker *ranker, size_t head)
+{
+    return ranker->model->heads[head].name;
+}
+
+bool ranker_head_find(const struct ranker *ranker, const char *name, size_t *ret_head)
+{
+    for (size_t h = 0; h < ranker->model->shape.heads; h++) {
+        if (strcmp(ranker->model->heads[h].name, name) == 0) {
+            *ret_head = h;
+            return true;
+        }
+    }
+    return false;
+}
+
+double ranker_head_mean(const struct ranker *ranker, size_t head)
+{
+    return ranker->model->heads[head].mean;
+}
+
+double ranker_head_sd(const struct ranker *ranker, size_t head)
+{
+    return ranker->model->heads[head].sd;
+}
+
+const char *ranker_model_hash(const struct ranker *ranker)
+{
+    return ranker->model->hash;
+}
+
+bool ranker_user_known(const struct ranker *ranker, const char *user_id)
+{
+    return intern_find(&ranker->dataset->user_ids, user_id) != INTERN_NONE;
+}
+
+bool ranker_item_known(const struct ranker *ranker, const char *item_id)
+{
+    return intern_find(&ranker->dataset->item_ids, item_id) != INTERN_NONE;
+}
+
+const char *ranker_kernel_name(const struct ranker *ranker)
+{
+    return ranker->kernel->name;
+}
+
+/* What one thread needs to score. */
+struct ranker_scratch {
+    struct cross_tally tally;
+    float *x;        /* [width] */
+    uint32_t *codes; /* [features] */
+    float *request;  /* [hidden1] share of user and context */
+    size_t capacity; /* candidates */
+    float *layers;   /* [capacity * (hidden1 + hidden2 + towers)] */
+};
+
+enum status ranker_scratch_new(const struct ranker *ranker, struct ranker_scratch **ret, struct err *err)
+{
+    struct ranker_scratch *scratch = mem_alloc(1, sizeof *scratch);
+    if (scratch == NULL)
+        return err_no_memory(err);
+    enum status s = cross_init(&scratch->tally, ranker->dataset, err);
+    scratch->x = mem_alloc(ranker->model->features->width, sizeof *scratch->x);
+    scratch->codes = mem_alloc(ranker->model->features->n, sizeof *scratch->codes);
+    scratch->request = mem_alloc(ranker->hidden1, sizeof *scratch->request);
+    if (s == STATUS_OK && (scratch->x == NULL || scratch->codes == NULL || scratch->request == NULL))
+        s = err_no_memory(err);
+    if (s != STATUS_OK) {
+        ranker_scratch_free(scratch);
+        return s;
+    }
+    *ret = scratch;
+    return STATUS_OK;
+}
+
+void ranker_scratch_free(struct ranker_scratch *scratch)
+{
+    if (scratch == NULL)
+        return;
+    cross_done(&scratch->tally);
+    mem_free(scratch->x);
+    mem_free(scratch->codes);
+    mem_free(scratch->request);
+    mem_free(scratch->layers);
+    mem_free(scratch);
+}
+
+static enum status reserve(const struct ranker *r, struct ranker_scratch *scratch, size_t n, struct err *err)
+{
+    if (n <= scratch->capacity)
+        return STATUS_OK;
+    float *layers =
+        mem_resize(scratch->layers, n * (r->hidden1 + r->hidden2 + r->model->shape.heads * r->tower), sizeof *layers);
+    if (layers == NULL)
+        return err_no_memory(err);
+    scratch->layers = layers;
+    scratch->capacity = n;
+    return STATUS_OK;
+}
+
+static enum status check_context(const struct ranker *r, const struct ranker_context *context, size_t n,
+                                 struct err *err)
+{
+    const struct features *features = r->model->features;
+    for (size_t c = 0; c < n; c++) {
+        size_t at = 0;
+        while (at < features->n_context && strcmp(features->context[at], context[c].name) != 0)
+            at++;
+        if (at < features->n_context) {
+            if (context[c].text == NULL && !isfinite(context[c].number))
+                return err_set(err, STATUS_INVALID, "context %s is %g: a finite number or a text is expected",
+                               context[c].name, context[c].number);
+            continue;
+        }
+        struct buf names = BUF_INIT;
+        for (size_t i = 0; i < features->n_context; i++)
+            buf_printf(&names, "%s%s", i > 0 ? ", " : "", features->context[i]);
+        enum status s = err_set(err, STATUS_INVALID, "context %.100s is unknown: the model knows %s", context[c].name,
+                                names.length > 0 ? buf_string(&names) : "none");
+        buf_done(&names);
+        return s;
+    }
+    return STATUS_OK;
+}
+
+/* A context feature's inputs from the entry that names it. */
+static enum status fill_entry(const struct ranker *r, const struct feature *feature, const struct ranker_context *entry,
+                              float *x, struct err *err)
+{
+    char printed[32];
+    if (feature->kind == COLUMN_NUMBER) {
+        double value = entry->number;
+        char *end = NULL;
+        if (entry->text != NULL)
+            value = strtod(entry->text, &end);
+        if (end != NULL && (end == entry->text || *end != '\0' || !isfinite(value)))
+            return err_set(err, STATUS_INVALID, "context %s is \"%.100s\": a finite number is expected", entry->name,
+                           entry->text);
+        feature_number(feature, value, x + feature->offset);
+        return STATUS_OK;
+    }
+    (void)snprintf(printed, sizeof printed, "%.15g", entry->number);
+    const uint32_t code = feature_code(feature, entry->text != NULL ? entry->text : printed);
+    memcpy(x + feature->offset, r->model->embeddings + feature->table + code * feature->width,
+           feature->width * sizeof *x);
+    return STATUS_OK;
+}
+
+static enum status fill_context(const struct ranker *r, const struct ranker_context *context, size_t n, float *x,
+                                struct err *err)
+{
+    const struct features *features = r->model->features;
+    for (size_t f = 0; f < features->n; f++) {
+        const struct feature *feature = &features->list[f];
+        if (feature->side != SIDE_CONTEXT)
+            continue;
+        size_t c = 0;
+        while (c < n && strcmp(context[c].name, feature->name) != 0)
+            c++;
+        if (c < n) {
+            TRY(fill_entry(r, feature, &context[c], x, err));
+        } else if (feature->kind == COLUMN_NUMBER) {
+            feature_number(feature, nan(""), x + feature->offset);
+        } else {
+            memcpy(x + feature->offset, r->model->embeddings + feature->table, feature->width * sizeof *x);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* The cross inputs of one candidate; empty where the user or the item is unknown. */
+static void fill_cross(const struct ranker *r, const struct cross_tally *tally, bool known, size_t item, float *x)
+{
+    const struct features *features = r->model->features;
+    double values[CROSS_MAX];
+    if (known)
+        cross_values(tally, item, values);
+    for (size_t f = features->n; f-- > 0 && features->list[f].side == SIDE_CROSS;) {
+        const struct feature *feature = &features->list[f];
+        feature_number(feature, known ? values[feature->cross] : (double)NAN, x + feature->offset);
+    }
+}
+
+/* relu of the first layer for every candidate. */
+static void first_layer(const struct ranker *r, struct ranker_scratch *scratch, uint32_t user, size_t n,
+                        const char *const *item_ids, float *h1)
+{
+    if (user != INTERN_NONE)
+        cross_begin(&scratch->tally, user);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t item = intern_find(&r->dataset->item_ids, item_ids[i]);
+        const float *part = r->item_part + (item == INTERN_NONE ? r->dataset->items.n : item) * r->hidden1;
+        float *to = h1 + i * r->hidden1;
+        for (size_t j = 0; j < r->hidden1; j++)
+            to[j] = part[j] + scratch->request[j];
+        fill_cross(r, &scratch->tally, user != INTERN_NONE && item != INTERN_NONE, item, scratch->x);
+        add_side(r, scratch->x, SIDE_CROSS, to);
+        for (size_t j = 0; j < r->hidden1; j++)
+            to[j] = to[j] > 0.0f ? to[j] : 0.0f;
+    }
+    if (user != INTERN_NONE)
+        cross_end(&scratch->tally);
+}
+
+static void later_layers(const struct ranker *r, size_t n, const float *h1, float *h2, float *t, float *p)
+{
+    const size_t heads = r->model->shape.heads, towers = heads * r->tower;
+    const float *b4 = r->model->theta + network_layout(&r->model->shape).b4;
+    r->kernel->layer(n, r->hidden1, r->hidden2, h1, r->w2, r->b2, h2);
+    r->kernel->layer(n, r->hidden2, towers, h2, r->w3, r->b3, t);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t h = 0; h < heads; h++) {
+            const float z = r->kernel->dot(r->tower, t + i * towers + h * r->tower, r->w4 + h * r->tower) + b4[h];
+            p[i * heads + h] = platt_probability(&r->model->heads[h].platt, (double)z);
+        }
+    }
+}
+
+enum status ranker_score(const struct ranker *r, struct ranker_scratch *scratch, const char *user_id,
+                         const struct ranker_context *context, size_t n_context, size_t n, const char *const *item_ids,
+                         float *p, struct err *err)
+{
+    if (n > RANKER_MAX_CANDIDATES)
+        return err_set(err, STATUS_INVALID, "%zu candidates: allowed are up to %d", n, RANKER_MAX_CANDIDATES);
+    TRY(check_context(r, context, n_context, err));
+    TRY(fill_context(r, context, n_context, scratch->x, err));
+    TRY(reserve(r, scratch, n, err));
+    const uint32_t user = intern_find(&r->dataset->user_ids, user_id);
+    float *h1 = scratch->layers, *h2 = h1 + n * r->hidden1, *t = h2 + n * r->hidden2;
+    inputs_fill(r->model->features, &r->users, user == INTERN_NONE ? SIZE_MAX : user, r->model->embeddings, NULL,
+                scratch->x, scratch->codes);
+    memset(scratch->request, 0, r->hidden1 * sizeof *scratch->request);
+    add_side(r, scratch->x, SIDE_USER, scratch->request);
+    add_side(r, scratch->x, SIDE_CONTEXT, scratch->request);
+    first_layer(r, scratch, user, n, item_ids, h1);
+    later_layers(r, n, h1, h2, t, p);
+    return STATUS_OK;
+}

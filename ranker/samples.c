@@ -1,0 +1,86 @@
+#include "ranker/samples.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+
+void samples_done(struct samples *samples)
+{
+    for (size_t side = 0; side < N_SIDES; side++)
+        inputs_done(&samples->sides[side]);
+    mem_free(samples->labels);
+    *samples = (struct samples){0};
+}
+
+enum status samples_new(const struct features *features, const struct dataset *dataset, const uint32_t *rows, size_t n,
+                        struct samples *ret, struct err *err)
+{
+    struct samples samples = {.features = features, .dataset = dataset, .rows = rows, .n = n};
+    enum status s = STATUS_OK;
+    for (size_t side = 0; side < N_SIDES && s == STATUS_OK; side++) {
+        s = inputs_new(features, (enum feature_side)side, dataset, rows, n, &samples.sides[side], err);
+        samples.n_codes += samples.sides[side].n_codes;
+    }
+    samples.labels = mem_alloc(n, sizeof *samples.labels);
+    if (s == STATUS_OK && samples.labels == NULL)
+        s = err_no_memory(err);
+    if (s != STATUS_OK) {
+        samples_done(&samples);
+        return s;
+    }
+    for (size_t i = 0; i < n; i++)
+        samples.labels[i] = dataset->row_labels[rows[i]];
+    *ret = samples;
+    return STATUS_OK;
+}
+
+void samples_fill(const struct samples *samples, size_t i, const float *embeddings, struct inputs_hide *hide, float *x,
+                  uint32_t *codes)
+{
+    const uint32_t row = samples->rows[i];
+    const size_t at[N_SIDES] = {samples->dataset->row_users[row], i, samples->dataset->row_items[row], i};
+    for (size_t side = 0; side < N_SIDES; side++) {
+        inputs_fill(samples->features, &samples->sides[side], at[side], embeddings, hide, x, codes);
+        codes += samples->sides[side].n_codes;
+    }
+}
+
+enum { PREDICT_ROWS = 256 };
+
+struct prediction {
+    const struct samples *samples;
+    const struct network_shape *shape;
+    const float *theta, *embeddings;
+    float *z;
+    atomic_bool no_memory;
+};
+
+static void predict_block(void *context, size_t block)
+{
+    struct prediction *p = context;
+    const size_t width = p->shape->width, first = block * PREDICT_ROWS;
+    const size_t n = p->samples->n - first < PREDICT_ROWS ? p->samples->n - first : PREDICT_ROWS;
+    struct network_work work = {0};
+    float *x = mem_alloc(n * width, sizeof *x);
+    uint32_t *codes = mem_alloc(p->samples->n_codes, sizeof *codes);
+    if (x == NULL || codes == NULL || network_work_new(p->shape, n, &work, NULL) != STATUS_OK) {
+        atomic_store(&p->no_memory, true);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            samples_fill(p->samples, first + i, p->embeddings, NULL, x + i * width, codes);
+        network_forward(p->shape, p->theta, x, n, 0.0, NULL, &work);
+        memcpy(p->z + first * p->shape->heads, work.z, n * p->shape->heads * sizeof *work.z);
+    }
+    network_work_done(&work);
+    mem_free(x);
+    mem_free(codes);
+}
+
+enum status samples_predict(const struct samples *samples, const struct network_shape *shape, const float *theta,
+                            const float *embeddings, struct workers *workers, float *z, struct err *err)
+{
+    struct prediction p = {samples, shape, theta, embeddings, z, false};
+    workers_run(workers, (samples->n + PREDICT_ROWS - 1) / PREDICT_ROWS, predict_block, &p);
+    return atomic_load(&p.no_memory) ? err_no_memory(err) : STATUS_OK;
+}

@@ -1,0 +1,32 @@
+/* samples.h - rows of a log as network inputs: the encoded sides and which row of each belongs to a sample.
+ *
+ * Training gathers shuffled batches from it, prediction consecutive ones.  Thread: immutable once made. */
+#ifndef TRIMTAB_RANKER_SAMPLES_H
+#define TRIMTAB_RANKER_SAMPLES_H
+
+#include "ranker/inputs.h"
+#include "ranker/network.h"
+#include "ranker/workers.h"
+
+struct samples {
+    const struct features *features; /* borrowed, like the next two */
+    const struct dataset *dataset;
+    const uint32_t *rows; /* [n] rows of the log */
+    size_t n;
+    struct inputs sides[N_SIDES];
+    size_t n_codes;   /* over all sides */
+    uint32_t *labels; /* [n] */
+};
+
+MUST_CHECK enum status samples_new(const struct features *features, const struct dataset *dataset, const uint32_t *rows,
+                                   size_t n, struct samples *ret, struct err *err);
+void samples_done(struct samples *samples);
+/* One input row x [width] and its codes [n_codes]; hide may be NULL. */
+void samples_fill(const struct samples *samples, size_t i, const float *embeddings, struct inputs_hide *hide, float *x,
+                  uint32_t *codes);
+/* Logits of every sample: z [n * heads]. */
+MUST_CHECK enum status samples_predict(const struct samples *samples, const struct network_shape *shape,
+                                       const float *theta, const float *embeddings, struct workers *workers, float *z,
+                                       struct err *err);
+
+#endif

@@ -1,0 +1,44 @@
+/* train.h - from a dataset to a model.
+ *
+ * The last day of training is held out first: epochs are tried until the joint log loss on it stops falling, and each
+ * head's calibration is fitted on it.  Then the same number of epochs is run on all days, with vocabularies and scales
+ * of all days, and that network is kept with the calibration of the first.  With a single day its last fifth is held
+ * out.
+ *
+ * A head without positives, or without negatives, in the days of training cannot be learnt: its probability is the
+ * constant (positives + 1/2) / (rows + 1). */
+#ifndef TRIMTAB_RANKER_TRAIN_H
+#define TRIMTAB_RANKER_TRAIN_H
+
+#include "ranker/model.h"
+#include "ranker/trainer.h"
+
+struct train_options {
+    int32_t first_day, last_day; /* both 0: every day of the dataset */
+    size_t threads;
+    size_t max_epochs;
+    size_t hidden1, hidden2, tower;
+    struct trainer_options trainer;
+};
+
+void train_options_init(struct train_options *options);
+
+/* What a person watching wants to know; called on the caller's thread. */
+struct train_progress {
+    bool refit; /* false: the first pass, choosing the number of epochs */
+    size_t epoch, n_epochs, step, n_steps;
+    double loss;          /* of this epoch so far */
+    double held_out_loss; /* after the last step of an epoch of the first pass, else NaN */
+};
+typedef void train_watch(void *context, const struct train_progress *progress);
+
+/* watch may be NULL.  *ret is owned by the caller.
+ * STATUS_INVALID   no rows in the days, or nothing to learn from */
+MUST_CHECK enum status train(const struct dataset *dataset, const struct train_options *options, train_watch *watch,
+                             void *context, struct model **ret, struct err *err);
+
+/* The rows of the days first .. last: *ret [*ret_n], owned by the caller. */
+MUST_CHECK enum status train_rows(const struct dataset *dataset, int32_t first_day, int32_t last_day, uint32_t **ret,
+                                  size_t *ret_n, struct err *err);
+
+#endif

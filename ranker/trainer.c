@@ -1,0 +1,303 @@
+#include "ranker/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+#include "ranker/adam.h"
+
+enum { SLICE = 4096, AVERAGE_EVERY = 8, PURPOSE_INIT = 1, PURPOSE_SHUFFLE = 2, PURPOSE_SHARD = 3 };
+
+/* One stretch of parameters with its optimizer state. */
+struct block {
+    size_t n;
+    float *theta, *m, *v, *average;
+};
+
+struct shard {
+    struct network_work work;
+    float *gradient; /* [layout.n] */
+    double losses[DATASET_MAX_HEADS];
+};
+
+struct trainer {
+    const struct samples *samples;
+    struct network_shape shape;
+    struct network_layout layout;
+    struct trainer_options options;
+    struct workers *workers;
+    struct block dense, sparse; /* the network; the embeddings */
+    float *sparse_gradient;     /* [embeddings], zero between steps */
+    uint32_t *order;            /* [samples] */
+    size_t epoch, step;
+    /* of the current batch */
+    const uint32_t *batch;
+    size_t n_batch;
+    float *x, *dx;    /* [batch * width] */
+    uint32_t *codes;  /* [batch * n_codes] */
+    uint32_t *labels; /* [batch] */
+    struct shard shards[TRAINER_SHARDS];
+    /* text features in the order of codes */
+    size_t n_tables;
+    const struct feature **tables;
+};
+
+static enum status block_new(struct block *block, size_t n, struct err *err)
+{
+    block->n = n;
+    block->theta = mem_alloc(n, sizeof *block->theta);
+    block->m = mem_alloc(n, sizeof *block->m);
+    block->v = mem_alloc(n, sizeof *block->v);
+    block->average = mem_alloc(n, sizeof *block->average);
+    if (block->theta == NULL || block->m == NULL || block->v == NULL || block->average == NULL)
+        return err_no_memory(err);
+    return STATUS_OK;
+}
+
+static void block_done(struct block *block)
+{
+    mem_free(block->theta);
+    mem_free(block->m);
+    mem_free(block->v);
+    mem_free(block->average);
+}
+
+void trainer_free(struct trainer *t)
+{
+    if (t == NULL)
+        return;
+    block_done(&t->dense);
+    block_done(&t->sparse);
+    for (size_t s = 0; s < TRAINER_SHARDS; s++) {
+        network_work_done(&t->shards[s].work);
+        mem_free(t->shards[s].gradient);
+    }
+    mem_free(t->sparse_gradient);
+    mem_free(t->order);
+    mem_free(t->x);
+    mem_free(t->dx);
+    mem_free(t->codes);
+    mem_free(t->labels);
+    mem_free(t->tables);
+    mem_free(t);
+}
+
+static size_t shard_rows(const struct trainer *t)
+{
+    return (t->options.batch + TRAINER_SHARDS - 1) / TRAINER_SHARDS;
+}
+
+static enum status allocate(struct trainer *t, struct err *err)
+{
+    const size_t batch = shard_rows(t) * TRAINER_SHARDS, n_codes = t->samples->n_codes;
+    TRY(block_new(&t->dense, t->layout.n, err));
+    TRY(block_new(&t->sparse, t->samples->features->n_embeddings, err));
+    t->sparse_gradient = mem_alloc(t->sparse.n, sizeof *t->sparse_gradient);
+    t->order = mem_alloc(t->samples->n, sizeof *t->order);
+    t->x = mem_alloc(batch * t->shape.width, sizeof *t->x);
+    t->dx = mem_alloc(batch * t->shape.width, sizeof *t->dx);
+    t->codes = mem_alloc(batch * n_codes, sizeof *t->codes);
+    t->labels = mem_alloc(batch, sizeof *t->labels);
+    t->tables = mem_alloc(n_codes, sizeof *t->tables);
+    if (t->sparse_gradient == NULL || t->order == NULL || t->x == NULL || t->dx == NULL || t->codes == NULL ||
+        t->labels == NULL || t->tables == NULL)
+        return err_no_memory(err);
+    for (size_t s = 0; s < TRAINER_SHARDS; s++) {
+        t->shards[s].gradient = mem_alloc(t->layout.n, sizeof *t->shards[s].gradient);
+        if (t->shards[s].gradient == NULL)
+            return err_no_memory(err);
+        TRY(network_work_new(&t->shape, shard_rows(t), &t->shards[s].work, err));
+    }
+    return STATUS_OK;
+}
+
+/* Embeddings start small; row 0, the default, at zero, where the average of the others is. */
+static void initialize(struct trainer *t, const double *b4)
+{
+    const struct features *features = t->samples->features;
+    struct rng rng;
+    rng_init(&rng, t->options.seed, PURPOSE_INIT, 0);
+    network_init(&t->shape, &rng, b4, t->dense.theta);
+    for (size_t f = 0; f < features->n; f++) {
+        const struct feature *feature = &features->list[f];
+        if (feature->kind != COLUMN_TEXT)
+            continue;
+        t->tables[t->n_tables++] = feature;
+        for (size_t i = feature->width; i < (feature->vocabulary.n + 1) * feature->width; i++)
+            t->sparse.theta[feature->table + i] = (float)(0.1 * rng_normal(&rng));
+    }
+    memcpy(t->dense.average, t->dense.theta, t->dense.n * sizeof(float));
+    memcpy(t->sparse.average, t->sparse.theta, t->sparse.n * sizeof(float));
+    for (size_t i = 0; i < t->samples->n; i++)
+        t->order[i] = (uint32_t)i;
+}
+
+enum status trainer_new(const struct samples *samples, const struct network_shape *shape, const double *b4,
+                        const struct trainer_options *options, struct workers *workers, struct trainer **ret,
+                        struct err *err)
+{
+    struct trainer *t = mem_alloc(1, sizeof *t);
+    if (t == NULL)
+        return err_no_memory(err);
+    t->samples = samples;
+    t->shape = *shape;
+    t->layout = network_layout(shape);
+    t->options = *options;
+    t->workers = workers;
+    const enum status s = allocate(t, err);
+    if (s != STATUS_OK) {
+        trainer_free(t);
+        return s;
+    }
+    initialize(t, b4);
+    *ret = t;
+    return STATUS_OK;
+}
+
+static void run_shard(void *context, size_t index)
+{
+    struct trainer *t = context;
+    struct shard *shard = &t->shards[index];
+    const size_t first = index * shard_rows(t), width = t->shape.width, n_codes = t->samples->n_codes;
+    const size_t left = t->n_batch > first ? t->n_batch - first : 0;
+    const size_t n = left < shard_rows(t) ? left : shard_rows(t);
+    struct inputs_hide hide = {.ids = (uint32_t)(t->options.hide_ids * 65536.0),
+                               .others = (uint32_t)(t->options.hide_others * 65536.0)};
+    rng_init(&hide.rng, t->options.seed, PURPOSE_SHARD, t->step * TRAINER_SHARDS + index);
+    for (size_t i = first; i < first + n; i++) {
+        samples_fill(t->samples, t->batch[i], t->sparse.theta, &hide, t->x + i * width, t->codes + i * n_codes);
+        t->labels[i] = t->samples->labels[t->batch[i]];
+    }
+    memset(shard->losses, 0, sizeof shard->losses);
+    if (n == 0) {
+        memset(shard->gradient, 0, t->layout.n * sizeof *shard->gradient);
+        return;
+    }
+    const float scale = 1.0f / (float)t->n_batch;
+    network_forward(&t->shape, t->dense.theta, t->x + first * width, n, t->options.dropout, &hide.rng, &shard->work);
+    network_backward(&t->shape, t->dense.theta, t->x + first * width, t->labels + first, n, scale, &shard->work,
+                     shard->gradient, t->dx + first * width, shard->losses);
+}
+
+static void update_average(const struct trainer *t, struct block *block, size_t first, size_t n)
+{
+    if (t->step % AVERAGE_EVERY != 0)
+        return;
+    const double steps = (double)t->step / AVERAGE_EVERY;
+    const double warm = steps / (steps + 9.0), full = pow(t->options.average, AVERAGE_EVERY);
+    const float keep = (float)(warm < full ? warm : full);
+    for (size_t i = first; i < first + n; i++)
+        block->average[i] = keep * block->average[i] + (1.0f - keep) * block->theta[i];
+}
+
+/* Whether parameter i is the weight of a layer (decays) or a bias. */
+static bool is_weight(const struct network_layout *l, size_t i)
+{
+    return i < l->b1 || (i >= l->w2 && i < l->b2) || (i >= l->w3 && i < l->b3) || (i >= l->w4 && i < l->b4);
+}
+
+static void update_slice(struct trainer *t, size_t slice)
+{
+    const size_t first = slice * SLICE, n = t->layout.n - first < SLICE ? t->layout.n - first : SLICE;
+    float *gradient = t->shards[0].gradient + first;
+    for (size_t s = 1; s < TRAINER_SHARDS; s++) {
+        const float *more = t->shards[s].gradient + first;
+        for (size_t i = 0; i < n; i++)
+            gradient[i] += more[i];
+    }
+    for (size_t i = 0; i < n;) { /* runs of weights and of biases */
+        const bool weight = is_weight(&t->layout, first + i);
+        size_t end = i + 1;
+        while (end < n && is_weight(&t->layout, first + end) == weight)
+            end++;
+        const struct adam adam = {t->options.learning_rate, weight ? t->options.decay : 0.0, t->step};
+        adam_update(&adam, end - i, gradient + i, t->dense.theta + first + i, t->dense.m + first + i,
+                    t->dense.v + first + i);
+        i = end;
+    }
+    update_average(t, &t->dense, first, n);
+}
+
+/* The rows of one embedding table that this batch touched. */
+static void update_table(struct trainer *t, size_t index)
+{
+    const struct feature *feature = t->tables[index];
+    const size_t width = feature->width, n_codes = t->samples->n_codes;
+    const struct adam adam = {t->options.learning_rate, t->options.embedding_decay, t->step};
+    float *gradient = t->sparse_gradient + feature->table;
+    for (size_t i = 0; i < t->n_batch; i++) {
+        float *to = gradient + t->codes[i * n_codes + index] * width;
+        const float *from = t->dx + i * t->shape.width + feature->offset;
+        for (size_t j = 0; j < width; j++)
+            to[j] += from[j];
+    }
+    for (size_t i = 0; i < t->n_batch; i++) {
+        uint32_t *code = &t->codes[i * n_codes + index];
+        const size_t at = feature->table + *code * width;
+        bool touched = false; /* a row is all zero once it was updated */
+        for (size_t j = 0; j < width; j++)
+            touched = touched || t->sparse_gradient[at + j] < 0.0f || t->sparse_gradient[at + j] > 0.0f;
+        if (!touched)
+            continue;
+        adam_update(&adam, width, t->sparse_gradient + at, t->sparse.theta + at, t->sparse.m + at, t->sparse.v + at);
+        memset(t->sparse_gradient + at, 0, width * sizeof *t->sparse_gradient);
+    }
+    update_average(t, &t->sparse, feature->table, (feature->vocabulary.n + 1) * width);
+}
+
+static size_t n_slices(const struct trainer *t)
+{
+    return (t->layout.n + SLICE - 1) / SLICE;
+}
+
+static void run_update(void *context, size_t index)
+{
+    struct trainer *t = context;
+    if (index < t->n_tables)
+        update_table(t, index);
+    else
+        update_slice(t, index - t->n_tables);
+}
+
+static double run_step(struct trainer *t)
+{
+    double loss = 0.0;
+    t->step++;
+    workers_run(t->workers, TRAINER_SHARDS, run_shard, t);
+    workers_run(t->workers, t->n_tables + n_slices(t), run_update, t);
+    for (size_t s = 0; s < TRAINER_SHARDS; s++) {
+        for (size_t h = 0; h < t->shape.heads; h++)
+            loss += t->shards[s].losses[h];
+    }
+    return loss;
+}
+
+enum status trainer_epoch(struct trainer *t, trainer_progress *progress, void *context, double *ret_loss,
+                          struct err *err)
+{
+    const size_t n = t->samples->n, n_steps = (n + t->options.batch - 1) / t->options.batch;
+    double loss = 0.0;
+    struct rng rng;
+    rng_init(&rng, t->options.seed, PURPOSE_SHUFFLE, t->epoch++);
+    rng_shuffle(&rng, n, t->order);
+    for (size_t step = 0; step < n_steps; step++) {
+        const size_t first = step * t->options.batch;
+        t->batch = t->order + first;
+        t->n_batch = n - first < t->options.batch ? n - first : t->options.batch;
+        loss += run_step(t);
+        if (!isfinite(loss))
+            return err_set(err, STATUS_INTERNAL,
+                           "the loss is no longer finite in step %zu of epoch %zu: try a smaller --learning-rate",
+                           step + 1, t->epoch);
+        if (progress != NULL)
+            progress(context, step + 1, n_steps, loss / (double)(first + t->n_batch));
+    }
+    *ret_loss = loss / (double)n;
+    return STATUS_OK;
+}
+
+void trainer_average(const struct trainer *t, const float **ret_theta, const float **ret_embeddings)
+{
+    *ret_theta = t->dense.average;
+    *ret_embeddings = t->sparse.average;
+}

@@ -1,0 +1,311 @@
+/* network, adam, calibration, metrics, kernels: against formulas written down independently in double. */
+#include "tests/lib/check.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+#include "ranker/adam.h"
+#include "ranker/calibrate.h"
+#include "ranker/kernel.h"
+#include "ranker/metrics.h"
+#include "ranker/network.h"
+
+static const struct network_shape SHAPE = {7, 6, 5, 4, 3};
+
+enum { ROWS = 9, MAX_PARAMETERS = 256 };
+
+struct problem {
+    struct network_layout layout;
+    float theta[MAX_PARAMETERS], x[ROWS * 7];
+    uint32_t labels[ROWS];
+};
+
+static void make_problem(struct problem *p, uint64_t seed)
+{
+    struct rng rng;
+    const double b4[3] = {-0.3, 0.7, -1.9};
+    rng_init(&rng, seed, 1, 2);
+    p->layout = network_layout(&SHAPE);
+    assert_true(p->layout.n <= MAX_PARAMETERS);
+    network_init(&SHAPE, &rng, b4, p->theta);
+    for (size_t i = 0; i < p->layout.n; i++) /* biases too */
+        p->theta[i] += (float)(0.2 * rng_normal(&rng));
+    for (size_t i = 0; i < ROWS * SHAPE.width; i++)
+        p->x[i] = (float)rng_normal(&rng);
+    for (size_t i = 0; i < ROWS; i++)
+        p->labels[i] = (uint32_t)rng_below(&rng, 8);
+}
+
+/* y = x W + b, relu when asked, in double. */
+static void layer(const double *x, size_t k, size_t m, const double *w, const double *b, bool relu, double *y)
+{
+    for (size_t j = 0; j < m; j++) {
+        y[j] = b[j];
+        for (size_t i = 0; i < k; i++)
+            y[j] += x[i] * w[i * m + j];
+        if (relu && y[j] < 0.0)
+            y[j] = 0.0;
+    }
+}
+
+/* The loss of the header's formula. */
+static double reference_loss(const struct network_layout *l, const double *theta, const double *x,
+                             const uint32_t *labels, double *z)
+{
+    double loss = 0.0;
+    for (size_t i = 0; i < ROWS; i++) {
+        double h1[6], h2[5], t[12];
+        layer(x + i * 7, 7, 6, theta + l->w1, theta + l->b1, true, h1);
+        layer(h1, 6, 5, theta + l->w2, theta + l->b2, true, h2);
+        layer(h2, 5, 12, theta + l->w3, theta + l->b3, true, t);
+        for (size_t h = 0; h < 3; h++) {
+            double logit = theta[l->b4 + h];
+            for (size_t j = 0; j < 4; j++)
+                logit += t[h * 4 + j] * theta[l->w4 + h * 4 + j];
+            z[i * 3 + h] = logit;
+            const double p = 1.0 / (1.0 + exp(-logit));
+            loss -= (labels[i] >> h & 1u) != 0 ? log(p) : log(1.0 - p);
+        }
+    }
+    return loss / ROWS;
+}
+
+static double numeric_gradient(const struct network_layout *l, double *theta, double *x, const uint32_t *labels,
+                               double *parameter)
+{
+    double z[ROWS * 3];
+    const double old = *parameter, step = 1e-6;
+    *parameter = old + step;
+    const double up = reference_loss(l, theta, x, labels, z);
+    *parameter = old - step;
+    const double down = reference_loss(l, theta, x, labels, z);
+    *parameter = old;
+    return (up - down) / (2.0 * step);
+}
+
+static void check_gradient(uint64_t seed)
+{
+    struct err err = ERR_INIT;
+    struct problem p;
+    struct network_work work;
+    float gradient[MAX_PARAMETERS], dx[ROWS * 7];
+    double theta[MAX_PARAMETERS], x[ROWS * 7], z[ROWS * 3], losses[3];
+    make_problem(&p, seed);
+    for (size_t i = 0; i < p.layout.n; i++)
+        theta[i] = (double)p.theta[i];
+    for (size_t i = 0; i < ROWS * SHAPE.width; i++)
+        x[i] = (double)p.x[i];
+    assert_ok(network_work_new(&SHAPE, ROWS, &work, &err), &err);
+    network_forward(&SHAPE, p.theta, p.x, ROWS, 0.0, NULL, &work);
+    network_backward(&SHAPE, p.theta, p.x, p.labels, ROWS, 1.0f / ROWS, &work, gradient, dx, losses);
+    const double loss = reference_loss(&p.layout, theta, x, p.labels, z);
+    assert_close((losses[0] + losses[1] + losses[2]) / ROWS, loss, 1e-5);
+    for (size_t i = 0; i < ROWS * 3; i++)
+        assert_close((double)work.z[i], z[i], 1e-5);
+    for (size_t i = 0; i < p.layout.n; i++)
+        assert_close((double)gradient[i], numeric_gradient(&p.layout, theta, x, p.labels, &theta[i]), 1e-5);
+    for (size_t i = 0; i < ROWS * SHAPE.width; i++)
+        assert_close((double)dx[i], numeric_gradient(&p.layout, theta, x, p.labels, &x[i]), 1e-5);
+    network_work_done(&work);
+}
+
+static void test_gradient_is_the_difference_quotient(void **state)
+{
+    (void)state;
+    for (uint64_t seed = check_seed(); seed < check_seed() + 10; seed++)
+        check_gradient(seed);
+}
+
+/* The mean over many draws of dropout is near the output without it for a single linear piece. */
+static void test_dropout(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    struct problem p;
+    struct network_work work;
+    struct rng rng;
+    make_problem(&p, 5);
+    for (size_t i = p.layout.b1; i < p.layout.w2; i++)
+        p.theta[i] = 1.5f;
+    rng_init(&rng, 1, 1, 1);
+    assert_ok(network_work_new(&SHAPE, ROWS, &work, &err), &err);
+    size_t zeros = 0;
+    double sum = 0.0, plain = 0.0;
+    network_forward(&SHAPE, p.theta, p.x, ROWS, 0.0, NULL, &work);
+    for (size_t i = 0; i < ROWS * SHAPE.hidden1; i++)
+        plain += (double)work.h1[i];
+    for (int draw = 0; draw < 2000; draw++) {
+        network_forward(&SHAPE, p.theta, p.x, ROWS, 0.25, &rng, &work);
+        for (size_t i = 0; i < ROWS * SHAPE.hidden1; i++) {
+            sum += (double)work.h1[i];
+            zeros += work.h1[i] > 0.0f ? 0 : 1;
+        }
+    }
+    assert_close(sum / 2000.0, plain, 0.01);
+    assert_close((double)work.keep_scale, 4.0 / 3.0, 1e-6);
+    assert_true(zeros > 2000 * ROWS * SHAPE.hidden1 / 5);
+    network_work_done(&work);
+}
+
+static void test_log_loss_is_stable(void **state)
+{
+    (void)state;
+    assert_close(network_log_loss(0.3, 1), -log(1.0 / (1.0 + exp(-0.3))), 1e-15);
+    assert_close(network_log_loss(0.3, 0), -log(1.0 - 1.0 / (1.0 + exp(-0.3))), 1e-15);
+    assert_close(network_log_loss(-800.0, 1), 800.0, 1e-15);
+    assert_close(network_log_loss(800.0, 1), 0.0, 0.0);
+    assert_close(network_sigmoid(-745.0), 0.0, 1e-300);
+    assert_close(network_sigmoid(1.7), 1.0 / (1.0 + exp(-1.7)), 1e-15);
+}
+
+/* Two steps by hand. */
+static void test_adam(void **state)
+{
+    (void)state;
+    float theta[1] = {0.7f}, m[1] = {0}, v[1] = {0};
+    const float g1[1] = {0.31f}, g2[1] = {-0.05f};
+    adam_update(&(struct adam){0.013, 0.2, 1}, 1, g1, theta, m, v);
+    double expected = 0.7 * (1.0 - 0.013 * 0.2) - 0.013 * 0.31 / (0.31 + 1e-8);
+    assert_close((double)theta[0], expected, 1e-6);
+    adam_update(&(struct adam){0.013, 0.2, 2}, 1, g2, theta, m, v);
+    const double m2 = 0.9 * 0.1 * 0.31 + 0.1 * -0.05, v2 = 0.999 * 0.001 * 0.31 * 0.31 + 0.001 * 0.05 * 0.05;
+    expected = expected * (1.0 - 0.013 * 0.2) - 0.013 * (m2 / (1.0 - 0.81)) / (sqrt(v2 / (1.0 - 0.998001)) + 1e-8);
+    assert_close((double)theta[0], expected, 1e-6);
+}
+
+/* At the optimum the derivative of the penalized log likelihood vanishes; priors as in the header. */
+static void test_platt(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 3, 1, 4);
+    enum { N = 400 };
+    float z[2 * N];
+    uint32_t labels[N];
+    for (size_t i = 0; i < N; i++) {
+        z[2 * i] = nanf("");
+        z[2 * i + 1] = (float)(2.0 * rng_normal(&rng) - 1.0);
+        labels[i] = rng_uniform(&rng) < network_sigmoid(0.6 * (double)z[2 * i + 1] + 0.4) ? 2u : 0u;
+    }
+    const struct platt p = platt_fit(z + 1, 2, labels, 1, N);
+    double ga = -(p.slope - 1.0) / (0.25 * 0.25), gb = -p.intercept / (0.5 * 0.5);
+    for (size_t i = 0; i < N; i++) {
+        const double e = (double)(labels[i] >> 1) - 1.0 / (1.0 + exp(-(p.slope * (double)z[2 * i + 1] + p.intercept)));
+        ga += e * (double)z[2 * i + 1];
+        gb += e;
+    }
+    assert_close(ga, 0.0, 1e-7);
+    assert_close(gb, 0.0, 1e-7);
+    assert_true(p.slope > 0.4 && p.slope < 0.9 && p.intercept > 0.1 && p.intercept < 0.8);
+    assert_close((double)platt_probability(&p, 1.3), network_sigmoid(p.slope * 1.3 + p.intercept), 1e-7);
+    assert_true(platt_probability(&p, 1e30) < 1.0f && platt_probability(&p, -1e30) > 0.0f);
+}
+
+static void test_metrics(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    struct metrics m;
+    /* pairs (positive, negative): .7 beats .2 .7(half) .1, .3 beats .2 .1, .7 again: 2.5 + 2 + 2.5 of 9 */
+    const float p[] = {0.7f, 0.2f, 0.3f, 0.7f, 0.1f, 0.7f};
+    const uint32_t labels[] = {4, 3, 4, 0, 0, 4};
+    assert_ok(metrics_of(p, 1, labels, 2, 6, &m, &err), &err);
+    assert_int_equal(m.positives, 3);
+    assert_close(m.auc, 7.0 / 9.0, 1e-12);
+    assert_close(m.logloss, -(2 * log(0.7) + log(0.3) + log(0.8) + log(0.3) + log(0.9)) / 6.0, 1e-6);
+    assert_close(m.constant_logloss, log(2.0), 1e-12);
+    assert_close(m.expected_over_observed, 2.7 / 3.0, 1e-6);
+    /* 15 bins over 6 rows: one row each */
+    assert_close(m.ece, (0.1 + 0.2 + 0.7 + 0.3 + 0.3 + 0.7) / 6.0, 1e-6);
+    assert_ok(metrics_of(p, 1, labels, 5, 6, &m, &err), &err);
+    assert_true(isnan(m.auc) && isnan(m.expected_over_observed));
+}
+
+/* Bins hold many rows: errors within a bin cancel. */
+static void test_calibration_error_averages_in_bins(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    struct metrics m;
+    enum { N = METRICS_BINS * 4 };
+    float p[N];
+    uint32_t labels[N];
+    for (size_t i = 0; i < N; i++) {
+        p[i] = (float)(i / 4 + 1) / 32.0f;
+        labels[i] = i % 4 == 3;
+    }
+    assert_ok(metrics_of(p, 1, labels, 0, N, &m, &err), &err);
+    double expected = 0.0;
+    for (size_t b = 0; b < METRICS_BINS; b++)
+        expected += fabs((double)(b + 1) / 32.0 - 0.25) / METRICS_BINS;
+    assert_close(m.ece, expected, 1e-6);
+}
+
+/* Every kernel against double on random and extreme input, for every number of rows around its tiles. */
+static void check_kernel(const struct kernel *kernel, size_t n, size_t k, size_t m, struct rng *rng)
+{
+    float *x = mem_alloc(n * k, sizeof *x), *w = mem_alloc(k * m, sizeof *w), *b = mem_alloc(m, sizeof *b);
+    float *y = mem_alloc(n * m, sizeof *y), *one = mem_alloc(m, sizeof *one);
+    assert_true(x != NULL && w != NULL && b != NULL && y != NULL && one != NULL);
+    for (size_t i = 0; i < n * k; i++)
+        x[i] = (float)(rng_normal(rng) * (rng_below(rng, 50) == 0 ? 1e4 : 1.0));
+    for (size_t i = 0; i < k * m; i++)
+        w[i] = (float)rng_normal(rng);
+    for (size_t i = 0; i < m; i++)
+        b[i] = (float)rng_normal(rng);
+    kernel->layer(n, k, m, x, w, b, y);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < m; j++) {
+            double sum = (double)b[j], size = fabs(sum);
+            for (size_t p = 0; p < k; p++) {
+                sum += (double)x[i * k + p] * (double)w[p * m + j];
+                size += fabs((double)x[i * k + p] * (double)w[p * m + j]);
+            }
+            assert_true(fabs((double)y[i * m + j] - (sum > 0.0 ? sum : 0.0)) <= 1e-6 * size + 1e-30);
+        }
+        kernel->layer(1, k, m, x + i * k, w, b, one); /* digits do not depend on the other rows */
+        assert_memory_equal(one, y + i * m, m * sizeof *one);
+    }
+    double sum = 0.0, size = 0.0;
+    for (size_t j = 0; j < m; j++) {
+        sum += (double)y[j] * (double)b[j];
+        size += fabs((double)y[j] * (double)b[j]);
+    }
+    assert_true(fabs((double)kernel->dot(m, y, b) - sum) <= 1e-6 * size + 1e-30);
+    mem_free(x);
+    mem_free(w);
+    mem_free(b);
+    mem_free(y);
+    mem_free(one);
+}
+
+static void test_kernels(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, check_seed(), 8, 9);
+    for (const struct kernel *const *kernel = kernel_all(); *kernel != NULL; kernel++) {
+        if (!(*kernel)->available())
+            continue;
+        for (size_t n = 1; n <= 17; n++)
+            check_kernel(*kernel, n, 1 + (size_t)rng_below(&rng, 70), KERNEL_ALIGN * (1 + (size_t)rng_below(&rng, 3)),
+                         &rng);
+    }
+    assert_true(kernel_best()->available());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradient_is_the_difference_quotient),
+        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_log_loss_is_stable),
+        cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_platt),
+        cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_calibration_error_averages_in_bins),
+        cmocka_unit_test(test_kernels),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
