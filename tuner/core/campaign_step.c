@@ -1,0 +1,526 @@
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tuner/core/campaign.h"
+#include "tuner/core/campaign_findings.h"
+#include "tuner/core/campaign_round.h"
+
+/* The transitions of the diagram in campaign.h; each sets the phase last. */
+
+static struct campaign_round *last_round(struct campaign *c)
+{
+    return c->n_rounds == 0 ? NULL : &c->rounds[c->n_rounds - 1];
+}
+
+static void changed(struct campaign_plan *plan, const char *action)
+{
+    plan->changed = true;
+    plan->action = action;
+}
+
+/* The rows of the last round are written. */
+static void changed_round(const struct campaign *c, struct campaign_plan *plan, const char *action)
+{
+    changed(plan, action);
+    plan->first_round = c->n_rounds - 1;
+    plan->first_trial = c->rounds[c->n_rounds - 1].first_trial;
+}
+
+static void set_trials(struct campaign *c, enum campaign_trial_state state)
+{
+    struct campaign_round *round = last_round(c);
+    for (size_t a = 0; a < round->n_arms; a++)
+        c->trials[round->first_trial + a].state = state;
+}
+
+/* The end, by way of STOP where a round of ours is or may be open. */
+static void finish(struct campaign *c, enum campaign_outcome outcome, const char *reason, struct campaign_plan *plan)
+{
+    struct campaign_round *round = last_round(c);
+    snprintf(c->memory.reason, sizeof c->memory.reason, "%s", reason);
+    snprintf(plan->detail, sizeof plan->detail, "%s", reason);
+    changed(plan, campaign_outcome_text(outcome));
+    c->memory.outcome = outcome;
+    c->memory.paused = c->memory.stop_round = false;
+    c->memory.phase = PHASE_DONE;
+    if (round == NULL || round->state >= ROUND_ABANDONED)
+        return;
+    changed_round(c, plan, campaign_outcome_text(outcome));
+    set_trials(c, TRIAL_FAILED);
+    if (round->state == ROUND_OPEN || !c->memory.probed)
+        c->memory.phase = PHASE_STOP;
+    else
+        round->state = ROUND_ABANDONED;
+}
+
+/* STOP has done its work. */
+static void abandon(struct campaign *c, struct campaign_plan *plan, const char *action)
+{
+    last_round(c)->state = ROUND_ABANDONED;
+    changed_round(c, plan, action);
+    c->memory.phase = PHASE_DONE;
+}
+
+static bool is_ours(const struct campaign *c, const char *campaign)
+{
+    return strcmp(campaign, c->uuid) == 0;
+}
+
+/* A planned round is put again as it is while the server may hold it; else it gets the next number and a new end. */
+static void take_number(struct campaign *c, const struct campaign_experiment *experiment, struct campaign_plan *plan)
+{
+    struct campaign_round *round = last_round(c);
+    bool may_be_ours = experiment->next_round > round->number && !c->memory.probed;
+    if (!may_be_ours)
+        campaign_round_renumber(c, round, experiment);
+    c->memory.probed = false;
+    changed_round(c, plan, "round planned");
+    c->memory.phase = PHASE_OPEN;
+}
+
+static enum status plan_next(struct campaign *c, const struct campaign_experiment *experiment,
+                             struct campaign_plan *plan, struct err *err)
+{
+    TRY(campaign_round_plan(c, experiment, err));
+    c->memory.probed = false;
+    struct campaign_round *round = last_round(c);
+    if (round->purpose == AIM_CONFIRM)
+        c->memory.version_before = experiment->default_version;
+    changed_round(c, plan, "round planned");
+    snprintf(plan->detail, sizeof plan->detail, "round %lld: %s with %zu arms", (long long)round->number,
+             campaign_aim_text(round->purpose), round->n_arms);
+    c->memory.phase = PHASE_OPEN;
+    return STATUS_OK;
+}
+
+static enum status campaign_look(struct campaign *c, const struct campaign_experiment *experiment,
+                                 struct campaign_plan *plan, struct err *err)
+{
+    if (!c->has_setup) {
+        struct err line = ERR_INIT;
+        enum status s = campaign_restore_setup(c, experiment, &line);
+        if (s == STATUS_NO_MEMORY)
+            return err_set(err, s, "%s", line.text);
+        if (s != STATUS_OK) {
+            finish(c, OUTCOME_FAILED, line.text, plan);
+            return STATUS_OK;
+        }
+    }
+    if (c->memory.aim == AIM_PROMOTE) {
+        c->memory.version_before = experiment->default_version;
+        changed(plan, "promotion planned");
+        c->memory.phase = PHASE_PROMOTE;
+        return STATUS_OK;
+    }
+    struct campaign_round *round = last_round(c);
+    bool planned = round != NULL && round->state == ROUND_PLANNED;
+    bool ours = planned && !c->memory.probed && experiment->open_round == round->number &&
+                is_ours(c, experiment->open_campaign);
+    if (experiment->round_open && !ours) {
+        plan->wait = true;
+        snprintf(plan->detail, sizeof plan->detail, "waiting for round %lld of campaign %s to end",
+                 (long long)experiment->open_round, experiment->open_campaign);
+        return STATUS_OK;
+    }
+    if (!planned)
+        return plan_next(c, experiment, plan, err);
+    take_number(c, experiment, plan);
+    return STATUS_OK;
+}
+
+static void opened(struct campaign *c, int64_t at_ms, struct campaign_plan *plan)
+{
+    struct campaign_round *round = last_round(c);
+    round->state = ROUND_OPEN;
+    round->opened_ms = at_ms;
+    set_trials(c, TRIAL_RUNNING);
+    for (size_t a = 0; a < round->n_arms; a++)
+        c->trials[round->first_trial + a].started_ms = at_ms;
+    changed_round(c, plan, "round opened");
+    snprintf(plan->detail, sizeof plan->detail, "round %lld", (long long)round->number);
+    c->memory.phase = PHASE_MEASURE;
+}
+
+static enum status check_results(const struct campaign *c, const struct campaign_round *round,
+                                 const struct campaign_results *results, struct err *err)
+{
+    if (results->round != round->number || !is_ours(c, results->campaign))
+        return err_set(err, STATUS_CORRUPT, "the results are of round %lld of campaign %s, not of our round %lld",
+                       (long long)results->round, results->campaign, (long long)round->number);
+    if (results->n_arms != round->n_arms)
+        return err_set(err, STATUS_CORRUPT, "the results of round %lld have %zu arms, planned were %zu",
+                       (long long)round->number, results->n_arms, round->n_arms);
+    for (size_t a = 0; a < round->n_arms; a++)
+        if (strcmp(results->arm[a].id, c->trials[round->first_trial + a].arm) != 0)
+            return err_set(err, STATUS_CORRUPT, "arm %zu of the results of round %lld is \"%s\", planned was \"%s\"", a,
+                           (long long)round->number, results->arm[a].id, c->trials[round->first_trial + a].arm);
+    /* A metric that is missing shows now, while it can be asked for again. */
+    struct campaign_measure *measure = NULL;
+    TRY(campaign_measure_new(&c->setup, results, 0, &measure, err));
+    campaign_measure_free(measure);
+    return STATUS_OK;
+}
+
+/* The final results, before anything is done with them. */
+static enum status campaign_close(struct campaign *c, struct campaign_results *results, struct campaign_plan *plan,
+                                  struct err *err)
+{
+    struct campaign_round *round = last_round(c);
+    bool by_hand = results->end == END_STOPPED && !c->memory.stop_round && c->memory.candidate == 0;
+    campaign_results_free(c->live);
+    c->live = NULL;
+    round->results = results;
+    round->state = ROUND_FINAL;
+    TRY(campaign_record(c, c->n_rounds - 1, err));
+    changed_round(c, plan, "results final");
+    snprintf(plan->detail, sizeof plan->detail, "round %lld, digest %s", (long long)round->number, results->digest);
+    c->memory.stop_round = false;
+    if (by_hand) {
+        c->memory.paused = true;
+        snprintf(c->memory.warning, sizeof c->memory.warning, "round %lld was stopped by hand: resume to go on",
+                 (long long)round->number);
+    }
+    c->memory.phase = PHASE_FIT;
+    return STATUS_OK;
+}
+
+/* PROBE and STOP read results only to learn whose round it is. */
+static void find_owner(struct campaign *c, bool ours, int64_t opened_ms, struct campaign_plan *plan)
+{
+    if (c->memory.phase == PHASE_PROBE && ours) {
+        opened(c, opened_ms, plan);
+    } else if (c->memory.phase == PHASE_PROBE) {
+        changed(plan, "round number taken");
+        c->memory.probed = true;
+        c->memory.phase = PHASE_LOOK;
+    } else if (ours) {
+        last_round(c)->state = ROUND_OPEN;
+        changed_round(c, plan, "round found");
+    } else {
+        abandon(c, plan, "nothing to stop");
+    }
+}
+
+static enum status campaign_read(struct campaign *c, struct campaign_results *results, struct campaign_plan *plan,
+                                 struct err *err)
+{
+    struct campaign_round *round = last_round(c);
+    if (c->memory.phase != PHASE_MEASURE) {
+        find_owner(c, is_ours(c, results->campaign), results->opened_ms, plan);
+        campaign_results_free(results);
+        return STATUS_OK;
+    }
+    enum status s = check_results(c, round, results, err);
+    if (s != STATUS_OK) {
+        campaign_results_free(results);
+        return s;
+    }
+    if (results->final)
+        return campaign_close(c, results, plan, err);
+    campaign_results_free(c->live);
+    c->live = results;
+    plan->wait = true;
+    return STATUS_OK;
+}
+
+static void warn_of(struct campaign *c, const struct campaign_results *results)
+{
+    char *warning = c->memory.warning;
+    double events;
+    size_t g = campaign_measure_rare_guardrail(&c->setup, results, &events);
+    warning[0] = '\0';
+    if (g < c->setup.n_guardrails)
+        snprintf(warning, CAMPAIGN_LINE,
+                 "guardrail %s had %.0f control events in round %lld, fewer than %d: its interval is too short, give "
+                 "guardrails[%zu].scale",
+                 c->config.guardrail[g].metric, events, (long long)results->round, CAMPAIGN_MIN_EVENTS, g);
+    else if (results->sample_ratio_p < 1e-4)
+        snprintf(warning, CAMPAIGN_LINE, "users of round %lld did not split as allocated (p = %.1e)",
+                 (long long)results->round, results->sample_ratio_p);
+    else if (c->findings.has_drift && c->findings.drift.drifted)
+        snprintf(warning, CAMPAIGN_LINE, "the anchor moved between rounds (p = %.3f): pooling them is doubtful",
+                 c->findings.drift.p);
+}
+
+static enum status aim_at_candidate(struct campaign *c, int64_t trial, struct err *err)
+{
+    c->memory.candidate = trial;
+    c->memory.aim = AIM_CONFIRM;
+    c->memory.phase = PHASE_LOOK;
+    return campaign_weigh(c, err);
+}
+
+/* After an explore round: another one, the confirmation, or the end. */
+static enum status after_exploring(struct campaign *c, struct campaign_plan *plan, struct err *err)
+{
+    const struct campaign_findings *findings = &c->findings;
+    bool enough = campaign_rounds_done(c) >= c->config.rounds_max;
+    bool stop = findings->has_stop && findings->stop.stop && c->n_told >= 3;
+    if (c->memory.candidate != 0)
+        return aim_at_candidate(c, c->memory.candidate, err);
+    if (!enough && !stop) {
+        c->memory.phase = PHASE_LOOK;
+        return STATUS_OK;
+    }
+    snprintf(plan->detail, sizeof plan->detail,
+             stop ? "a gain above stop.delta has probability %.3f" : "rounds.max reached", findings->stop.probability);
+    if (findings->best.trial != 0)
+        return aim_at_candidate(c, findings->best.trial, err);
+    finish(c, OUTCOME_NOT_PROMOTED,
+           c->n_told == 0 ? "no round could be used"
+                          : "no evaluated arm is better than the control with its guardrails "
+                            "holding: there is nothing to confirm",
+           plan);
+    return STATUS_OK;
+}
+
+static enum status fit_explore(struct campaign *c, struct campaign_plan *plan, struct err *err)
+{
+    struct campaign_round *round = last_round(c);
+    struct err few = ERR_INIT;
+    enum status s = campaign_measure_usable(&c->setup, round->results, &few);
+    changed_round(c, plan, "round told");
+    if (s != STATUS_OK && round->results->end != END_STOPPED) {
+        set_trials(c, TRIAL_FAILED);
+        round->state = ROUND_DISCARDED;
+        finish(c, OUTCOME_FAILED, few.text, plan);
+        return STATUS_OK;
+    }
+    if (s != STATUS_OK) {
+        set_trials(c, TRIAL_FAILED);
+        round->state = ROUND_DISCARDED;
+        plan->action = "round discarded";
+        snprintf(plan->detail, sizeof plan->detail, "%s", few.text);
+        return after_exploring(c, plan, err);
+    }
+    round->state = ROUND_TOLD;
+    TRY(campaign_tell(c, c->n_rounds - 1, err));
+    TRY(campaign_analyse(c, err));
+    plan->first_trial = 0; /* the model columns of all rows are new */
+    warn_of(c, round->results);
+    return after_exploring(c, plan, err);
+}
+
+static enum status fit_confirm(struct campaign *c, struct campaign_plan *plan, struct err *err)
+{
+    struct campaign_round *round = last_round(c);
+    bool promote = false;
+    char reason[CAMPAIGN_LINE];
+    round->state = ROUND_TOLD;
+    changed_round(c, plan, "confirmation judged");
+    warn_of(c, round->results);
+    TRY(campaign_judge(c, c->n_rounds - 1, &promote, reason, err));
+    if (!promote) {
+        finish(c, OUTCOME_NOT_PROMOTED, reason, plan);
+        return STATUS_OK;
+    }
+    memcpy(c->memory.reason, reason, sizeof reason);
+    memcpy(plan->detail, reason, sizeof reason);
+    bool now = c->config.promote_auto || c->memory.by_hand;
+    if (now)
+        c->memory.aim = AIM_PROMOTE;
+    c->memory.phase = now ? PHASE_PROMOTE : PHASE_READY;
+    return STATUS_OK;
+}
+
+static enum status campaign_fit(struct campaign *c, struct campaign_plan *plan, struct err *err)
+{
+    assert(c->memory.phase == PHASE_FIT);
+    return last_round(c)->purpose == AIM_EXPLORE ? fit_explore(c, plan, err) : fit_confirm(c, plan, err);
+}
+
+static void taken(struct campaign *c, const char *line, struct campaign_plan *plan)
+{
+    if (c->memory.phase != PHASE_PROMOTE) {
+        changed(plan, "round refused");
+        snprintf(plan->detail, sizeof plan->detail, "%s", line);
+        c->memory.phase = PHASE_PROBE;
+        return;
+    }
+    changed(plan, "promotion refused");
+    snprintf(plan->detail, sizeof plan->detail, "%s", line);
+    snprintf(c->memory.warning, sizeof c->memory.warning,
+             "the default weights are no longer version %lld: promote again to replace them",
+             (long long)c->memory.version_before);
+    c->memory.by_hand = false;
+    c->memory.aim = AIM_CONFIRM;
+    c->memory.phase = PHASE_READY;
+}
+
+/* The server does not know the round, or for EVENT_REFUSED did not like what we asked. */
+static void missing(struct campaign *c, const char *line, struct campaign_plan *plan)
+{
+    struct campaign_round *round = last_round(c);
+    if (c->memory.phase == PHASE_PROBE) {
+        changed(plan, "round was never opened");
+        c->memory.probed = true;
+        c->memory.phase = PHASE_LOOK;
+        return;
+    }
+    if (c->memory.phase == PHASE_MEASURE) /* what the server does not know cannot be stopped */
+        round->state = ROUND_ABANDONED;
+    if (c->memory.phase == PHASE_STOP)
+        abandon(c, plan, "nothing to stop");
+    else
+        finish(c, OUTCOME_FAILED, line, plan);
+}
+
+static void refused(struct campaign *c, const char *line, struct campaign_plan *plan)
+{
+    if (c->memory.phase == PHASE_STOP)
+        abandon(c, plan, "nothing to stop");
+    else
+        finish(c, OUTCOME_FAILED, line, plan);
+}
+
+static void stopped(struct campaign *c, struct campaign_plan *plan)
+{
+    if (c->memory.phase == PHASE_STOP) {
+        abandon(c, plan, "round stopped");
+        return;
+    }
+    changed(plan, "round stopped"); /* that it was not a stranger who stopped it shows in candidate */
+    c->memory.stop_round = false;
+}
+
+static void promoted(struct campaign *c, int64_t version, struct campaign_plan *plan)
+{
+    char reason[CAMPAIGN_LINE];
+    memcpy(reason, c->memory.reason, sizeof reason);
+    c->memory.version_after = version;
+    finish(c, OUTCOME_PROMOTED, reason, plan);
+}
+
+static enum status refuse(const struct campaign *c, struct err *err, const char *what)
+{
+    return err_set(err, STATUS_CONFLICT, "campaign %lld is %s: %s", (long long)c->id, campaign_state_text(c), what);
+}
+
+static enum status pause_or_resume(struct campaign *c, bool pause, struct campaign_plan *plan, struct err *err)
+{
+    if (c->memory.outcome != OUTCOME_NONE)
+        return refuse(c, err, pause ? "there is nothing to pause" : "there is nothing to resume");
+    if (c->memory.paused == pause)
+        return STATUS_OK;
+    c->memory.paused = pause;
+    if (!pause)
+        c->memory.warning[0] = '\0';
+    changed(plan, pause ? "paused" : "resumed");
+    return STATUS_OK;
+}
+
+/* A person wants this trial: it is confirmed like any candidate; an open explore round ends first. */
+static enum status confirm_by_hand(struct campaign *c, int64_t n, struct campaign_plan *plan, struct err *err)
+{
+    const struct campaign_trial *trial = campaign_find_trial(c, n);
+    const struct campaign_round *round = campaign_last_round(c);
+    if (trial == NULL)
+        return err_set(err, STATUS_NOT_FOUND, "campaign %lld has no trial %lld: allowed are 1 to %zu", (long long)c->id,
+                       (long long)n, c->n_trials);
+    if (trial->origin == ORIGIN_CONTROL)
+        return err_set(err, STATUS_UNPROCESSABLE, "trial %lld is the control: there is nothing to confirm",
+                       (long long)n);
+    if (trial->state != TRIAL_DONE)
+        return refuse(c, err, "only a trial that is done can be confirmed");
+    if (c->memory.paused || c->memory.phase == PHASE_STOP)
+        return refuse(c, err, "resume it, or wait until its round has stopped");
+    bool exploring = round != NULL && round->purpose == AIM_EXPLORE;
+    bool untold = exploring && round->state == ROUND_FINAL;
+    bool measuring = exploring && round->state < ROUND_ABANDONED;
+    if (c->memory.outcome == OUTCOME_NONE && c->memory.aim != AIM_EXPLORE && c->memory.phase != PHASE_READY)
+        return refuse(c, err, "it is confirming or promoting already");
+    c->memory.outcome = OUTCOME_NONE;
+    c->memory.by_hand = true;
+    c->memory.candidate = n;
+    c->memory.reason[0] = '\0';
+    c->memory.version_after = 0;
+    c->findings.has_confirmed = false;
+    changed(plan, "trial to confirm");
+    snprintf(plan->detail, sizeof plan->detail, "trial %lld", (long long)n);
+    if (untold)
+        c->memory.phase = PHASE_FIT;
+    c->memory.stop_round = measuring;
+    if (untold || measuring)
+        return STATUS_OK;
+    return aim_at_candidate(c, n, err);
+}
+
+static enum status promote(struct campaign *c, int64_t trial, struct campaign_plan *plan, struct err *err)
+{
+    if (trial != 0)
+        return confirm_by_hand(c, trial, plan, err);
+    if (c->memory.phase != PHASE_READY || c->memory.paused)
+        return refuse(c, err, "only a ready campaign can be promoted; name a trial to have it confirmed first");
+    changed(plan, "promotion approved");
+    c->memory.warning[0] = '\0';
+    c->memory.aim = AIM_PROMOTE;
+    c->memory.phase = PHASE_LOOK;
+    return STATUS_OK;
+}
+
+static enum status cancel(struct campaign *c, struct campaign_plan *plan, struct err *err)
+{
+    if (c->memory.outcome == OUTCOME_CANCELLED)
+        return STATUS_OK;
+    if (c->memory.outcome != OUTCOME_NONE)
+        return refuse(c, err, "there is nothing to cancel");
+    finish(c, OUTCOME_CANCELLED, "cancelled", plan);
+    return STATUS_OK;
+}
+
+static enum status step_person(struct campaign *c, const struct campaign_event *event, struct campaign_plan *plan,
+                               struct err *err)
+{
+    if (event->kind == EVENT_CANCEL)
+        return cancel(c, plan, err);
+    if (event->kind == EVENT_PROMOTE)
+        return promote(c, event->trial, plan, err);
+    return pause_or_resume(c, event->kind == EVENT_PAUSE, plan, err);
+}
+
+enum status campaign_step(struct campaign *c, const struct campaign_event *event, struct campaign_plan *plan,
+                          struct err *err)
+{
+    *plan = (struct campaign_plan){.first_round = SIZE_MAX, .first_trial = SIZE_MAX};
+    switch (event->kind) {
+    case EVENT_CREATED:
+        changed(plan, "experiment created");
+        c->memory.phase = PHASE_LOOK;
+        return STATUS_OK;
+    case EVENT_EXPERIMENT:
+        return campaign_look(c, event->experiment, plan, err);
+    case EVENT_OPENED:
+        opened(c, event->at_ms, plan);
+        return STATUS_OK;
+    case EVENT_TAKEN:
+        taken(c, event->line, plan);
+        return STATUS_OK;
+    case EVENT_UNSURE: /* nothing to journal: a restart looks first as well */
+        if (c->memory.phase == PHASE_OPEN)
+            c->memory.phase = PHASE_LOOK;
+        return STATUS_OK;
+    case EVENT_RESULTS:
+        return campaign_read(c, event->results, plan, err);
+    case EVENT_MISSING:
+        missing(c, event->line, plan);
+        return STATUS_OK;
+    case EVENT_STOPPED:
+        stopped(c, plan);
+        return STATUS_OK;
+    case EVENT_FIT:
+        return campaign_fit(c, plan, err);
+    case EVENT_PROMOTED:
+        promoted(c, event->version, plan);
+        return STATUS_OK;
+    case EVENT_REFUSED:
+        refused(c, event->line, plan);
+        return STATUS_OK;
+    case EVENT_PAUSE:
+    case EVENT_RESUME:
+    case EVENT_CANCEL:
+    case EVENT_PROMOTE:
+        break;
+    }
+    return step_person(c, event, plan, err);
+}
