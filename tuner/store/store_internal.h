@@ -1,0 +1,14 @@
+/* store_internal.h - what the files of this folder share. */
+#ifndef TRIMTAB_TUNER_STORE_STORE_INTERNAL_H
+#define TRIMTAB_TUNER_STORE_STORE_INTERNAL_H
+
+#include "base/db/db.h"
+
+enum store_statement { SQL_INSERT_CAMPAIGN, SQL_UPDATE_CAMPAIGN, SQL_ROUND, SQL_TRIAL, SQL_AUDIT, N_STATEMENTS };
+
+struct store {
+    struct db *db;
+    struct db_stmt *statement[N_STATEMENTS];
+};
+
+#endif

@@ -1,0 +1,174 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+#include "base/db/db.h"
+#include "base/json/json.h"
+#include "tuner/store/store.h"
+#include "tuner/store/store_internal.h"
+
+static enum status unknown_text(struct err *err, const char *column, const char *text)
+{
+    return err_set(err, STATUS_CORRUPT, "the database holds %s \"%s\", which this program does not know", column, text);
+}
+
+static enum status read_memory(struct db_stmt *stmt, int at, struct campaign_memory *m, struct err *err)
+{
+    const char *phase = db_column_text(stmt, at), *outcome = db_column_text(stmt, at + 1),
+               *aim = db_column_text(stmt, at + 2);
+    if (!campaign_phase_find(phase, &m->phase))
+        return unknown_text(err, "phase", phase);
+    if (!campaign_outcome_find(outcome, &m->outcome))
+        return unknown_text(err, "outcome", outcome);
+    if (!campaign_aim_find(aim, &m->aim))
+        return unknown_text(err, "aim", aim);
+    m->paused = db_column_int(stmt, at + 3) != 0;
+    m->by_hand = db_column_int(stmt, at + 4) != 0;
+    m->stop_round = db_column_int(stmt, at + 5) != 0;
+    m->probed = db_column_int(stmt, at + 6) != 0;
+    m->candidate = db_column_int(stmt, at + 7);
+    m->version_before = db_column_int(stmt, at + 8);
+    m->version_after = db_column_int(stmt, at + 9);
+    snprintf(m->reason, sizeof m->reason, "%s", db_column_text(stmt, at + 10));
+    snprintf(m->warning, sizeof m->warning, "%s", db_column_text(stmt, at + 11));
+    return STATUS_OK;
+}
+
+static const char LIST[] =
+    "SELECT id, created_ms, updated_ms, active, uuid, experiment, file_json, experiment_json,"
+    " (SELECT body_json FROM round WHERE round.campaign = campaign.id ORDER BY seq DESC LIMIT 1), status_json, phase,"
+    " outcome, aim, paused, by_hand, stop_round, probed, candidate, version_before, version_after, reason, warning"
+    " FROM campaign WHERE ?1 = 0 OR id = ?1 ORDER BY id";
+
+enum status store_list(struct store *store, int64_t id,
+                       enum status (*each)(void *context, const struct store_head *head, struct err *err),
+                       void *context, struct err *err)
+{
+    struct db_stmt *stmt = NULL;
+    bool row = false;
+    TRY(db_prepare(store->db, LIST, &stmt, err));
+    db_bind_int(stmt, 1, id);
+    enum status s;
+    while ((s = db_step(stmt, &row, err)) == STATUS_OK && row) {
+        struct store_head head = {
+            .id = db_column_int(stmt, 0),
+            .created_ms = db_column_int(stmt, 1),
+            .updated_ms = db_column_int(stmt, 2),
+            .active = db_column_int(stmt, 3) != 0,
+            .uuid = db_column_text(stmt, 4),
+            .experiment_id = db_column_text(stmt, 5),
+            .file = db_column_text(stmt, 6),
+            .experiment = db_column_text(stmt, 7),
+            .body = db_column_text(stmt, 8),
+            .status = db_column_text(stmt, 9),
+        };
+        s = read_memory(stmt, 10, &head.memory, err);
+        if (s == STATUS_OK)
+            s = each(context, &head, err);
+        if (s != STATUS_OK)
+            break;
+    }
+    db_finish(stmt);
+    return s;
+}
+
+/* "[1.5,-2]" with exactly n numbers. */
+static enum status read_numbers(const char *text, size_t n, double *ret, struct err *err)
+{
+    struct json *json = NULL;
+    size_t found = 0;
+    TRY(json_parse(text, strlen(text), NULL, &json, err));
+    struct json_at root = json_root(json);
+    double values[CAMPAIGN_MAX_HEADS > CAMPAIGN_MAX_PARAMS ? CAMPAIGN_MAX_HEADS : CAMPAIGN_MAX_PARAMS];
+    enum status s = json_numbers(&root, -1e300, 1e300, n, values, &found, err);
+    json_free(json);
+    if (s == STATUS_OK && found != n)
+        s = err_set(err, STATUS_CORRUPT, "the database holds %zu numbers of a trial, wanted are %zu", found, n);
+    if (s == STATUS_OK)
+        memcpy(ret, values, n * sizeof *ret);
+    return s;
+}
+
+static enum status read_trial(struct db_stmt *stmt, struct campaign *campaign, struct err *err)
+{
+    struct campaign_trial trial = {
+        .n = db_column_int(stmt, 0),
+        .round = (size_t)db_column_int(stmt, 1),
+        .source = db_column_int(stmt, 2),
+        .allocation = db_column_real(stmt, 8),
+        .started_ms = db_column_int(stmt, 9),
+    };
+    snprintf(trial.arm, sizeof trial.arm, "%s", db_column_text(stmt, 3));
+    if (!campaign_origin_find(db_column_text(stmt, 4), &trial.origin))
+        return unknown_text(err, "origin", db_column_text(stmt, 4));
+    if (!campaign_trial_state_find(db_column_text(stmt, 5), &trial.state))
+        return unknown_text(err, "trial state", db_column_text(stmt, 5));
+    TRY(read_numbers(db_column_text(stmt, 6), campaign->setup.n_heads, trial.point.weight, err));
+    TRY(read_numbers(db_column_text(stmt, 7), campaign->setup.n_params, trial.point.param, err));
+    return campaign_restore_trial(campaign, &trial, err);
+}
+
+static enum status read_trials(struct store *store, struct campaign *campaign, size_t round, struct err *err)
+{
+    struct db_stmt *stmt = NULL;
+    bool row = false;
+    TRY(db_prepare(store->db,
+                   "SELECT n, round, source, arm, origin, state, weights_json, params_json, allocation, started_ms"
+                   " FROM trial WHERE campaign = ? AND round = ? ORDER BY n",
+                   &stmt, err));
+    db_bind_int(stmt, 1, campaign->id);
+    db_bind_int(stmt, 2, (int64_t)round);
+    enum status s;
+    while ((s = db_step(stmt, &row, err)) == STATUS_OK && row)
+        if ((s = read_trial(stmt, campaign, err)) != STATUS_OK)
+            break;
+    db_finish(stmt);
+    return s;
+}
+
+static enum status read_round(struct db_stmt *stmt, struct campaign *campaign,
+                              enum status (*decode)(const char *text, size_t n, struct campaign_results **ret,
+                                                    struct err *err),
+                              struct err *err)
+{
+    struct campaign_round round = {
+        .number = db_column_int(stmt, 1),
+        .units_per_arm = db_column_int(stmt, 5),
+        .at_ms = db_column_int(stmt, 6),
+        .opened_ms = db_column_int(stmt, 7),
+    };
+    snprintf(round.salt, sizeof round.salt, "%s", db_column_text(stmt, 4));
+    if (!campaign_aim_find(db_column_text(stmt, 2), &round.purpose))
+        return unknown_text(err, "purpose", db_column_text(stmt, 2));
+    if (!campaign_round_state_find(db_column_text(stmt, 3), &round.state))
+        return unknown_text(err, "round state", db_column_text(stmt, 3));
+    if (!db_column_is_null(stmt, 8)) {
+        const char *text = db_column_text(stmt, 8);
+        TRY(decode(text, strlen(text), &round.results, err));
+    }
+    return campaign_restore_round(campaign, &round, err);
+}
+
+enum status store_restore(struct store *store, struct campaign *campaign,
+                          enum status (*decode)(const char *text, size_t n, struct campaign_results **ret,
+                                                struct err *err),
+                          struct err *err)
+{
+    struct db_stmt *stmt = NULL;
+    bool row = false;
+    TRY(db_prepare(store->db,
+                   "SELECT seq, number, purpose, state, salt, units_per_arm, at_ms, opened_ms, results_json FROM round"
+                   " WHERE campaign = ? ORDER BY seq",
+                   &stmt, err));
+    db_bind_int(stmt, 1, campaign->id);
+    enum status s;
+    while ((s = db_step(stmt, &row, err)) == STATUS_OK && row) {
+        s = read_round(stmt, campaign, decode, err);
+        if (s == STATUS_OK)
+            s = read_trials(store, campaign, (size_t)db_column_int(stmt, 0), err);
+        if (s != STATUS_OK)
+            break;
+    }
+    db_finish(stmt);
+    return s;
+}
