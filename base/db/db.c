@@ -257,6 +257,8 @@ void db_bind_null(struct db_stmt *stmt, int at)
 
 enum status db_step(struct db_stmt *stmt, bool *ret_row, struct err *err)
 {
+    if (stmt->bind_code == SQLITE_NOMEM)
+        return err_no_memory(err);
     if (stmt->bind_code != SQLITE_OK)
         return err_set(err, STATUS_INTERNAL, "database: bind: %s", sqlite3_errstr(stmt->bind_code));
     int code = sqlite3_step(stmt->handle);

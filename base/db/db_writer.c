@@ -44,6 +44,8 @@ static enum status run_one(struct db_writer *w, struct outcome *o, struct err *e
 static void run_batch(struct db_writer *w, size_t n)
 {
     struct err err = ERR_INIT;
+    /* A rollback can fail itself, without memory; what it left must not meet the next jobs. */
+    db_rollback(w->db);
     enum status s = db_begin(w->db, &err);
     for (size_t i = 0; i < n && s == STATUS_OK; i++)
         s = run_one(w, &w->batch[i], &err);
