@@ -276,8 +276,8 @@ enum status campaign_restore_finish(struct campaign *campaign, const struct camp
         char reason[CAMPAIGN_LINE];
         TRY(campaign_judge(campaign, campaign->n_rounds - 1, &promote, reason, err));
     }
-    /* Whether a put was answered is not known; look before a round's end is set again. */
-    if (memory->phase == PHASE_OPEN)
+    /* Whether a put was answered is not known: an end in time that was never put may have passed, so look first. */
+    if (memory->phase == PHASE_OPEN && last->at_ms > 0)
         campaign->memory.phase = PHASE_LOOK;
     return STATUS_OK;
 }

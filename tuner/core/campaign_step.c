@@ -497,7 +497,7 @@ enum status campaign_step(struct campaign *c, const struct campaign_event *event
         taken(c, event->line, plan);
         return STATUS_OK;
     case EVENT_UNSURE: /* nothing to journal: a restart looks first as well */
-        if (c->memory.phase == PHASE_OPEN)
+        if (c->memory.phase == PHASE_OPEN && last_round(c)->at_ms > 0)
             c->memory.phase = PHASE_LOOK;
         return STATUS_OK;
     case EVENT_RESULTS:
