@@ -7,7 +7,8 @@
  *   campaign 1--n round 1--n trial        campaign 1--n audit
  * At most one campaign of an experiment is active: an index says so.
  *
- * Thread: a journal belongs to the thread of the service; a journal_reader is locked and may be used from any thread. */
+ * Thread: a journal belongs to the thread of the service; a journal_reader is locked and may be used from any thread.
+ */
 #ifndef TRIMTAB_TUNER_STORE_JOURNAL_H
 #define TRIMTAB_TUNER_STORE_JOURNAL_H
 
