@@ -183,7 +183,7 @@ enum campaign_call campaign_call(const struct campaign *campaign)
     case PHASE_PROMOTE:
         return CALL_DEFAULT;
     case PHASE_STOP: /* a round that may never have been opened is looked at before it is stopped */
-        return campaign_last_round(campaign)->state == ROUND_OPEN ? CALL_STOP : CALL_RESULTS;
+        return campaign->rounds[campaign->n_rounds - 1].state == ROUND_OPEN ? CALL_STOP : CALL_RESULTS;
     case PHASE_READY:
     case PHASE_DONE:
         break;
@@ -277,7 +277,7 @@ enum status campaign_restore_finish(struct campaign *campaign, const struct camp
         TRY(campaign_judge(campaign, campaign->n_rounds - 1, &promote, reason, err));
     }
     /* Whether a put was answered is not known: an end in time that was never put may have passed, so look first. */
-    if (memory->phase == PHASE_OPEN && last->at_ms > 0)
+    if (memory->phase == PHASE_OPEN && last != NULL && last->at_ms > 0)
         campaign->memory.phase = PHASE_LOOK;
     return STATUS_OK;
 }
