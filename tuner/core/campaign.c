@@ -116,7 +116,7 @@ static void phase_note(const struct campaign *campaign, char *ret, size_t size)
     const struct campaign_round *last = campaign_last_round(campaign);
     long long number = last == NULL ? 0 : (long long)last->number;
     bool explore = last == NULL || last->purpose == AIM_EXPLORE;
-    size_t of = campaign_rounds_done(campaign) + (explore && last != NULL && last->results == NULL);
+    size_t of = last == NULL ? 0 : campaign_rounds_done(campaign) + (explore && last->results == NULL);
     switch (memory->phase) {
     case PHASE_CREATE:
         snprintf(ret, size, "creating experiment %s", campaign->config.experiment);

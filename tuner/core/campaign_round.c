@@ -35,7 +35,8 @@ static size_t earlier_row(const struct campaign *campaign, const struct campaign
     size_t t = 0;
     for (; t < campaign->n_trials; t++) {
         const struct campaign_trial *trial = &campaign->trials[t];
-        if ((trial->origin == ORIGIN_CONTROL) == is_control && memcmp(&trial->point, point, sizeof *point) == 0)
+        if ((trial->origin == ORIGIN_CONTROL) == is_control &&
+            campaign_setup_same(&campaign->setup, &trial->point, point))
             break;
     }
     return t;
@@ -109,7 +110,7 @@ static enum status plan_confirm(struct campaign *campaign, struct err *err)
 {
     const struct campaign_setup *setup = &campaign->setup;
     struct campaign_point point = campaign_find_trial(campaign, campaign->memory.candidate)->point;
-    bool is_equal = memcmp(&point, &setup->equal, sizeof point) == 0;
+    bool is_equal = campaign_setup_same(setup, &point, &setup->equal);
     double share = is_equal ? .5 : .4;
     TRY(add_arm(campaign, "control", ORIGIN_CONTROL, &setup->control, share, err));
     TRY(add_arm(campaign, "candidate", ORIGIN_CANDIDATE, &point, share, err));

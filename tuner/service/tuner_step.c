@@ -127,8 +127,8 @@ static enum status make_documents(const struct campaign *campaign, size_t first,
         struct buf document = BUF_INIT;
         enum status s = campaign_json_trial(campaign, &campaign->trials[first + i], &document, err);
         documents[i] = buf_take(&document);
-        if (s != STATUS_OK)
-            return s;
+        buf_done(&document);
+        TRY(s);
     }
     return STATUS_OK;
 }
@@ -137,10 +137,13 @@ static enum status make_documents(const struct campaign *campaign, size_t first,
 static enum status new_body(struct item *item, struct err *err)
 {
     struct buf body = BUF_INIT;
-    TRY(client_round_body(item->campaign, &body, err));
-    mem_free(item->body);
-    item->body = buf_take(&body);
-    return STATUS_OK;
+    enum status s = client_round_body(item->campaign, &body, err);
+    if (s == STATUS_OK) {
+        mem_free(item->body);
+        item->body = buf_take(&body);
+    }
+    buf_done(&body);
+    return s;
 }
 
 static enum status journal(struct tuner *tuner, struct item *item, const struct campaign_plan *plan,
