@@ -174,8 +174,10 @@ static int put_round(struct fake_api *api, int64_t number, const char *body, siz
     }
     json_free(json);
     if (s != STATUS_OK)
-        return refuse(ret, 422, err.text);
+        return refuse(ret, status_http(s), err.text);
     round->body = mem_strndup(body, n);
+    if (round->body == NULL)
+        return refuse(ret, 503, "out of memory");
     api->n_rounds++;
     buf_printf(ret, "{\"experiment\":\"feed\",\"round\":%lld,\"state\":\"open\",\"opened_ms\":%lld}", (long long)number,
                (long long)round->opened_ms);
@@ -303,6 +305,13 @@ static int get_results(struct fake_api *api, int64_t number, struct buf *ret)
         round->final = true;
         api->now_ms += 3600000;
         write_results(api, round, true, &round->results);
+        if (round->results.failed) { /* as if nothing had happened */
+            buf_done(&round->results);
+            round->results = (struct buf)BUF_INIT;
+            round->final = false;
+            api->now_ms -= 3600000;
+            return refuse(ret, 503, "out of memory");
+        }
     }
     if (round->final)
         buf_add(ret, round->results.data, round->results.length);
@@ -329,7 +338,7 @@ static int put_default(struct fake_api *api, const char *body, size_t n, struct 
         s = json_get_number(&weights, HEADS[h], JSON_REQUIRED, -1e9, 1e9, &weight[h], &err);
     json_free(json);
     if (s != STATUS_OK)
-        return refuse(ret, 400, err.text);
+        return refuse(ret, status_http(s), err.text);
     bool again = version + 1 == api->default_version && memcmp(weight, api->default_weight, sizeof weight) == 0;
     if (version != api->default_version && !again)
         return refuse(ret, 409, "if_version is not the current version");
@@ -392,6 +401,7 @@ static enum status request(void *context, const char *method, const char *path, 
         return err_set(err, STATUS_UNAVAILABLE, "http://fake: connection lost");
     }
     *ret_http = http;
+    TRY(buf_status(ret_body, err));
     return http < 400 ? STATUS_OK : err_set(err, status_from_http(http), "%s", buf_string(ret_body));
 }
 

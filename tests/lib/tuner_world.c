@@ -18,13 +18,13 @@ const char TUNER_WORLD_FILE[] =
 
 static void open_service(struct tuner_world *world)
 {
-    struct service_options options = {.path = world->path,
-                                      .address = "http://fake",
-                                      .door = fake_api_door(&world->api),
-                                      .clock = &world->clock,
-                                      .poll_ms = 1};
+    struct tuner_options options = {.path = world->path,
+                                    .address = "http://fake",
+                                    .door = fake_api_door(&world->api),
+                                    .clock = &world->clock,
+                                    .poll_ms = 1};
     struct err err = ERR_INIT;
-    assert_ok(service_new(&options, &world->service, &err), &err);
+    assert_ok(tuner_new(&options, &world->tuner, &err), &err);
 }
 
 void tuner_world_start(struct tuner_world *world)
@@ -39,14 +39,14 @@ void tuner_world_start(struct tuner_world *world)
 
 void tuner_world_end(struct tuner_world *world)
 {
-    service_free(world->service);
+    tuner_free(world->tuner);
     fake_api_done(&world->api);
     files_remove(world->folder);
 }
 
 void tuner_world_restart(struct tuner_world *world)
 {
-    service_free(world->service);
+    tuner_free(world->tuner);
     fake_api_revive(&world->api);
     open_service(world);
 }
@@ -59,26 +59,26 @@ static void done(void *context, enum status s, const char *status, const struct 
     (void)snprintf(world->status, sizeof world->status, "%s", status == NULL ? "" : status);
 }
 
-static enum status submit(struct tuner_world *world, struct service_request request)
+static enum status submit(struct tuner_world *world, struct tuner_request request)
 {
     struct err err = ERR_INIT;
     request.done = done;
     request.context = world;
     world->answer.status = STATUS_INTERNAL;
-    assert_ok(service_submit(world->service, &request, &err), &err);
-    (void)service_turn(world->service, false);
+    assert_ok(tuner_submit(world->tuner, &request, &err), &err);
+    (void)tuner_turn(world->tuner, false);
     return world->answer.status;
 }
 
-enum status tuner_world_ask(struct tuner_world *world, enum service_kind kind, int64_t campaign, int64_t trial)
+enum status tuner_world_ask(struct tuner_world *world, enum tuner_kind kind, int64_t campaign, int64_t trial)
 {
-    return submit(world, (struct service_request){.kind = kind, .campaign = campaign, .trial = trial});
+    return submit(world, (struct tuner_request){.kind = kind, .campaign = campaign, .trial = trial});
 }
 
 enum status tuner_world_launch(struct tuner_world *world, const char *file, bool create)
 {
     return submit(world,
-                  (struct service_request){.kind = SERVICE_LAUNCH, .body = file, .n = strlen(file), .create = create});
+                  (struct tuner_request){.kind = TUNER_LAUNCH, .body = file, .n = strlen(file), .create = create});
 }
 
 void tuner_world_edit(const char *file, const char *old, const char *new, char *ret, size_t size)
@@ -91,7 +91,7 @@ void tuner_world_edit(const char *file, const char *old, const char *new, char *
 
 void tuner_world_turn(struct tuner_world *world)
 {
-    (void)service_turn(world->service, true);
+    (void)tuner_turn(world->tuner, true);
 }
 
 bool tuner_world_is(struct tuner_world *world, int64_t campaign, const char *state)
@@ -99,7 +99,7 @@ bool tuner_world_is(struct tuner_world *world, int64_t campaign, const char *sta
     struct buf status = BUF_INIT;
     struct err err = ERR_INIT;
     char text[64];
-    assert_ok(service_status(world->service, campaign, &status, NULL, &err), &err);
+    assert_ok(tuner_status(world->tuner, campaign, &status, NULL, &err), &err);
     (void)snprintf(world->status, sizeof world->status, "%s", buf_string(&status));
     buf_done(&status);
     (void)snprintf(text, sizeof text, "\"state\":\"%s\"", state);
@@ -119,11 +119,11 @@ void tuner_world_run(struct tuner_world *world, const char *state)
 
 void tuner_world_trials(struct tuner_world *world, struct buf *ret)
 {
-    struct store_reader *reader = NULL;
+    struct journal_reader *reader = NULL;
     struct err err = ERR_INIT;
-    assert_ok(store_reader_open(world->path, &reader, &err), &err);
-    assert_ok(store_reader_trials(reader, 1, ret, &err), &err);
-    store_reader_close(reader);
+    assert_ok(journal_reader_open(world->path, &reader, &err), &err);
+    assert_ok(journal_reader_trials(reader, 1, ret, &err), &err);
+    journal_reader_close(reader);
 }
 
 double tuner_world_number(const struct tuner_world *world, const char *const *path)

@@ -3,12 +3,12 @@
 #define TRIMTAB_TESTS_LIB_TUNER_WORLD_H
 
 #include "tests/lib/fake_api.h"
-#include "tuner/service/service.h"
+#include "tuner/service/tuner.h"
 
 struct tuner_world {
     struct fake_api api;
     struct clock clock;
-    struct service *service;
+    struct tuner *tuner;
     char *folder, path[256];
     /* Of the last request, and of tuner_world_status(). */
     struct err answer;
@@ -23,7 +23,7 @@ void tuner_world_end(struct tuner_world *world);
 /* Throw the service away as a kill would, and open its journal again. */
 void tuner_world_restart(struct tuner_world *world);
 /* Ask and step once; the answer's status. */
-enum status tuner_world_ask(struct tuner_world *world, enum service_kind kind, int64_t campaign, int64_t trial);
+enum status tuner_world_ask(struct tuner_world *world, enum tuner_kind kind, int64_t campaign, int64_t trial);
 enum status tuner_world_launch(struct tuner_world *world, const char *file, bool create);
 /* The file with old replaced by new (once; asserts that it is there) into ret. */
 void tuner_world_edit(const char *file, const char *old, const char *new, char *ret, size_t size);

@@ -110,7 +110,7 @@ static void launches_that_are_refused(void **state)
     assert_refused(tuner_world_launch(w, TUNER_WORLD_FILE, true), STATUS_INVALID, &w->answer, "create is missing");
     struct buf list = BUF_INIT;
     struct err err = ERR_INIT;
-    assert_ok(service_list(w->service, &list, &err), &err);
+    assert_ok(tuner_list(w->tuner, &list, &err), &err);
     assert_string_equal(buf_string(&list), "{\"campaigns\":[]}");
     buf_done(&list);
     assert_int_equal(w->api.n_rounds, 0);
@@ -122,7 +122,7 @@ static void one_campaign_of_an_experiment(void **state)
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
     assert_refused(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_CONFLICT, &w->answer,
                    "campaign 1 of experiment feed is still active");
-    assert_int_equal(tuner_world_ask(w, SERVICE_CANCEL, 1, 0), STATUS_OK);
+    assert_int_equal(tuner_world_ask(w, TUNER_CANCEL, 1, 0), STATUS_OK);
     tuner_world_turn(w);
     tuner_world_turn(w);
     assert_true(w->api.n_rounds == 0 || w->api.round[0].stopped);
@@ -197,13 +197,13 @@ static void ask_waits_and_a_changed_default_is_noticed(void **state)
     char file[4096];
     tuner_world_edit(TUNER_WORLD_FILE, "\"auto\"", "\"ask\"", file, sizeof file);
     assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
-    assert_refused(tuner_world_ask(w, SERVICE_PROMOTE, 1, 0), STATUS_CONFLICT, &w->answer, "only a ready campaign");
+    assert_refused(tuner_world_ask(w, TUNER_PROMOTE, 1, 0), STATUS_CONFLICT, &w->answer, "only a ready campaign");
     tuner_world_run(w, "ready");
     for (int i = 0; i < 5; i++)
         tuner_world_turn(w);
     assert_int_equal(w->api.default_puts, 0);
     tuner_world_restart(w);
-    assert_int_equal(tuner_world_ask(w, SERVICE_PROMOTE, 1, 0), STATUS_OK);
+    assert_int_equal(tuner_world_ask(w, TUNER_PROMOTE, 1, 0), STATUS_OK);
     tuner_world_run(w, "promoted");
     assert_int_equal(w->api.default_puts, 1);
     assert_true(WORLD_NUMBER(w, "winner", "confirmed", "vs_control", "lo") > 0);
@@ -220,7 +220,7 @@ static void somebody_changed_the_default(void **state)
     tuner_world_run(w, "ready");
     assert_true(says(w, "the default weights are no longer version 7"));
     assert_int_equal(w->api.default_puts, 0);
-    assert_int_equal(tuner_world_ask(w, SERVICE_PROMOTE, 1, 0), STATUS_OK);
+    assert_int_equal(tuner_world_ask(w, TUNER_PROMOTE, 1, 0), STATUS_OK);
     tuner_world_run(w, "promoted");
     assert_int_equal(w->api.default_version, 13);
 }
@@ -230,7 +230,7 @@ static void pause_holds_everything_but_reading(void **state)
     struct tuner_world *w = *state;
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
     tuner_world_run(w, "running");
-    assert_int_equal(tuner_world_ask(w, SERVICE_PAUSE, 1, 0), STATUS_OK);
+    assert_int_equal(tuner_world_ask(w, TUNER_PAUSE, 1, 0), STATUS_OK);
     for (int i = 0; i < 10; i++)
         tuner_world_turn(w);
     assert_true(tuner_world_is(w, 1, "paused"));
@@ -239,10 +239,10 @@ static void pause_holds_everything_but_reading(void **state)
     tuner_world_restart(w);
     tuner_world_turn(w);
     assert_true(tuner_world_is(w, 1, "paused"));
-    assert_int_equal(tuner_world_ask(w, SERVICE_RESUME, 1, 0), STATUS_OK);
+    assert_int_equal(tuner_world_ask(w, TUNER_RESUME, 1, 0), STATUS_OK);
     tuner_world_run(w, "promoted");
-    assert_refused(tuner_world_ask(w, SERVICE_PAUSE, 1, 0), STATUS_CONFLICT, &w->answer, "campaign 1 is promoted");
-    assert_refused(tuner_world_ask(w, SERVICE_PAUSE, 9, 0), STATUS_NOT_FOUND, &w->answer, "there is no campaign 9");
+    assert_refused(tuner_world_ask(w, TUNER_PAUSE, 1, 0), STATUS_CONFLICT, &w->answer, "campaign 1 is promoted");
+    assert_refused(tuner_world_ask(w, TUNER_PAUSE, 9, 0), STATUS_NOT_FOUND, &w->answer, "there is no campaign 9");
 }
 
 static void a_round_stopped_by_hand_pauses(void **state)
@@ -255,7 +255,7 @@ static void a_round_stopped_by_hand_pauses(void **state)
     tuner_world_run(w, "paused");
     assert_true(says(w, "round 1 was stopped by hand: resume to go on"));
     assert_int_equal(w->api.n_rounds, 1);
-    assert_int_equal(tuner_world_ask(w, SERVICE_RESUME, 1, 0), STATUS_OK);
+    assert_int_equal(tuner_world_ask(w, TUNER_RESUME, 1, 0), STATUS_OK);
     tuner_world_run(w, "promoted");
 }
 
@@ -269,18 +269,17 @@ static void a_trial_named_by_hand_is_confirmed_first(void **state)
     while (w->api.n_rounds < 2)
         tuner_world_turn(w);
     tuner_world_turn(w);
-    assert_refused(tuner_world_ask(w, SERVICE_PROMOTE, 1, 1), STATUS_UNPROCESSABLE, &w->answer,
-                   "trial 1 is the control");
-    assert_refused(tuner_world_ask(w, SERVICE_PROMOTE, 1, 99), STATUS_NOT_FOUND, &w->answer, "no trial 99");
-    assert_refused(tuner_world_ask(w, SERVICE_PROMOTE, 1, 8), STATUS_CONFLICT, &w->answer, "only a trial that is done");
-    assert_int_equal(tuner_world_ask(w, SERVICE_PROMOTE, 1, 4), STATUS_OK);
+    assert_refused(tuner_world_ask(w, TUNER_PROMOTE, 1, 1), STATUS_UNPROCESSABLE, &w->answer, "trial 1 is the control");
+    assert_refused(tuner_world_ask(w, TUNER_PROMOTE, 1, 99), STATUS_NOT_FOUND, &w->answer, "no trial 99");
+    assert_refused(tuner_world_ask(w, TUNER_PROMOTE, 1, 8), STATUS_CONFLICT, &w->answer, "only a trial that is done");
+    assert_int_equal(tuner_world_ask(w, TUNER_PROMOTE, 1, 4), STATUS_OK);
     while (w->api.n_rounds < 3)
         tuner_world_turn(w);
     assert_true(w->api.round[1].stopped);
     assert_true(w->api.round[2].is_confirm);
     for (int h = 0; h < FAKE_HEADS; h++)
         assert_close(w->api.round[2].weight[1][h], w->api.round[0].weight[3][h], 0);
-    assert_refused(tuner_world_ask(w, SERVICE_PROMOTE, 1, 5), STATUS_CONFLICT, &w->answer, "confirming");
+    assert_refused(tuner_world_ask(w, TUNER_PROMOTE, 1, 5), STATUS_CONFLICT, &w->answer, "confirming");
     for (int i = 0; i < 30 && !tuner_world_is(w, 1, "promoted") && !tuner_world_is(w, 1, "not_promoted"); i++)
         tuner_world_turn(w);
     bool better = WORLD_NUMBER(w, "winner", "confirmed", "vs_control", "lo") > 0;
@@ -288,7 +287,7 @@ static void a_trial_named_by_hand_is_confirmed_first(void **state)
     assert_int_equal(w->api.default_puts, better ? 1 : 0);
     /* An ended campaign confirms another one. */
     tuner_world_restart(w);
-    assert_int_equal(tuner_world_ask(w, SERVICE_PROMOTE, 1, 5), STATUS_OK);
+    assert_int_equal(tuner_world_ask(w, TUNER_PROMOTE, 1, 5), STATUS_OK);
     tuner_world_turn(w);
     assert_true(tuner_world_is(w, 1, "confirming"));
     while (w->api.n_rounds < 4)
@@ -303,7 +302,7 @@ static void cancel_stops_the_open_round(void **state)
     w->api.reads_to_final = 100;
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
     tuner_world_run(w, "running");
-    assert_int_equal(tuner_world_ask(w, SERVICE_CANCEL, 1, 0), STATUS_OK);
+    assert_int_equal(tuner_world_ask(w, TUNER_CANCEL, 1, 0), STATUS_OK);
     assert_true(says(w, "\"state\":\"cancelled\""));
     tuner_world_restart(w); /* the stop is still owed */
     tuner_world_turn(w);
@@ -313,7 +312,7 @@ static void cancel_stops_the_open_round(void **state)
     assert_null(strstr(buf_string(&trials), "\"state\":\"running\""));
     assert_non_null(strstr(buf_string(&trials), "\"state\":\"failed\""));
     buf_done(&trials);
-    assert_int_equal(tuner_world_ask(w, SERVICE_CANCEL, 1, 0), STATUS_OK);
+    assert_int_equal(tuner_world_ask(w, TUNER_CANCEL, 1, 0), STATUS_OK);
 }
 
 static void strangers_are_waited_for_and_stepped_around(void **state)

@@ -116,7 +116,7 @@ static void phase_note(const struct campaign *campaign, char *ret, size_t size)
     const struct campaign_round *last = campaign_last_round(campaign);
     long long number = last == NULL ? 0 : (long long)last->number;
     bool explore = last == NULL || last->purpose == AIM_EXPLORE;
-    size_t of = campaign_rounds_done(campaign) + (explore && last != NULL && last->results == NULL);
+    size_t of = last == NULL ? 0 : campaign_rounds_done(campaign) + (explore && last->results == NULL);
     switch (memory->phase) {
     case PHASE_CREATE:
         snprintf(ret, size, "creating experiment %s", campaign->config.experiment);
@@ -183,7 +183,7 @@ enum campaign_call campaign_call(const struct campaign *campaign)
     case PHASE_PROMOTE:
         return CALL_DEFAULT;
     case PHASE_STOP: /* a round that may never have been opened is looked at before it is stopped */
-        return campaign_last_round(campaign)->state == ROUND_OPEN ? CALL_STOP : CALL_RESULTS;
+        return campaign->rounds[campaign->n_rounds - 1].state == ROUND_OPEN ? CALL_STOP : CALL_RESULTS;
     case PHASE_READY:
     case PHASE_DONE:
         break;
@@ -276,8 +276,8 @@ enum status campaign_restore_finish(struct campaign *campaign, const struct camp
         char reason[CAMPAIGN_LINE];
         TRY(campaign_judge(campaign, campaign->n_rounds - 1, &promote, reason, err));
     }
-    /* Whether a put was answered is not known; look before a round's end is set again. */
-    if (memory->phase == PHASE_OPEN)
+    /* Whether a put was answered is not known: an end in time that was never put may have passed, so look first. */
+    if (memory->phase == PHASE_OPEN && last != NULL && last->at_ms > 0)
         campaign->memory.phase = PHASE_LOOK;
     return STATUS_OK;
 }

@@ -292,7 +292,7 @@ static enum status model_lifts(struct campaign *campaign, const struct campaign_
     struct optimizer_posterior posterior = {mean, NULL, cov, NULL};
     TRY(optimizer_posterior(campaign->optimizer, n, x, &posterior, err));
     ret->against_control = promotion_lift(mean[0], sqrt(cov[0]));
-    if (n == 2 && memcmp(&trial->point, &setup->equal, sizeof trial->point) != 0)
+    if (n == 2 && !campaign_setup_same(setup, &trial->point, &setup->equal))
         ret->against_equal = promotion_lift(mean[0] - mean[1], sqrt(fmax(cov[0] + cov[3] - 2 * cov[1], 0)));
     return STATUS_OK;
 }

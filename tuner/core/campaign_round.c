@@ -29,32 +29,40 @@ struct campaign_trial *campaign_add_trial(struct campaign *campaign)
     return trial;
 }
 
-/* An earlier row with these weights: 0 when there is none. */
-static int64_t earlier_row(const struct campaign *campaign, const struct campaign_point *point, bool is_control)
+/* Index of an earlier row with these weights, n_trials when there is none. */
+static size_t earlier_row(const struct campaign *campaign, const struct campaign_point *point, bool is_control)
 {
-    for (size_t t = 0; t < campaign->n_trials; t++) {
+    size_t t = 0;
+    for (; t < campaign->n_trials; t++) {
         const struct campaign_trial *trial = &campaign->trials[t];
-        if ((trial->origin == ORIGIN_CONTROL) == is_control && memcmp(&trial->point, point, sizeof *point) == 0)
-            return trial->source;
+        if ((trial->origin == ORIGIN_CONTROL) == is_control &&
+            campaign_setup_same(&campaign->setup, &trial->point, point))
+            break;
     }
-    return 0;
+    return t;
 }
 
 static enum status add_arm(struct campaign *campaign, const char *arm, enum campaign_origin origin,
                            const struct campaign_point *point, double allocation, struct err *err)
 {
     struct campaign_point copy = *point;
-    int64_t source = earlier_row(campaign, &copy, origin == ORIGIN_CONTROL);
+    size_t earlier = earlier_row(campaign, &copy, origin == ORIGIN_CONTROL);
     struct campaign_trial *trial = campaign_add_trial(campaign);
     if (trial == NULL)
         return err_no_memory(err);
+    if (earlier + 1 < campaign->n_trials) { /* the same weights: the model says the same of them */
+        const struct campaign_trial *same = &campaign->trials[earlier];
+        trial->source = same->source;
+        trial->modelled = same->modelled;
+        trial->model_mean = same->model_mean;
+        trial->model_sd = same->model_sd;
+        trial->feasible = same->feasible;
+    }
     snprintf(trial->arm, sizeof trial->arm, "%s", arm);
     trial->round = campaign->n_rounds - 1;
     trial->origin = origin;
     trial->point = copy;
     trial->allocation = allocation;
-    if (source != 0)
-        trial->source = source;
     campaign->rounds[campaign->n_rounds - 1].n_arms++;
     return STATUS_OK;
 }
@@ -102,7 +110,7 @@ static enum status plan_confirm(struct campaign *campaign, struct err *err)
 {
     const struct campaign_setup *setup = &campaign->setup;
     struct campaign_point point = campaign_find_trial(campaign, campaign->memory.candidate)->point;
-    bool is_equal = memcmp(&point, &setup->equal, sizeof point) == 0;
+    bool is_equal = campaign_setup_same(setup, &point, &setup->equal);
     double share = is_equal ? .5 : .4;
     TRY(add_arm(campaign, "control", ORIGIN_CONTROL, &setup->control, share, err));
     TRY(add_arm(campaign, "candidate", ORIGIN_CANDIDATE, &point, share, err));

@@ -193,7 +193,7 @@ static enum status set_heads(const struct campaign_config *config, const struct 
         size_t h = find_head(experiment, head->head);
         if (head == &whole && setup->control.weight[h] == 0)
             continue;
-        struct space_param param;
+        struct space_param param = {.sign = 0};
         TRY(head_space(head, i, experiment, setup->control.weight[h], h, &param, err));
         equal[h] = param.sign;
         if (h != setup->reference)
@@ -237,6 +237,18 @@ enum status campaign_setup_make(const struct campaign_config *config, const stru
     setup.equal_in_space = campaign_setup_encode(&setup, &setup.equal, x);
     *ret = setup;
     return STATUS_OK;
+}
+
+bool campaign_setup_same(const struct campaign_setup *setup, const struct campaign_point *a,
+                         const struct campaign_point *b)
+{
+    for (size_t h = 0; h < setup->n_heads; h++)
+        if (a->weight[h] != b->weight[h])
+            return false;
+    for (size_t p = 0; p < setup->n_params; p++)
+        if (a->param[p] != b->param[p])
+            return false;
+    return true;
 }
 
 void campaign_setup_decode(const struct campaign_setup *setup, const double *cube, struct campaign_point *ret)

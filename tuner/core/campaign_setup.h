@@ -43,6 +43,9 @@ MUST_CHECK enum status campaign_setup_make(const struct campaign_config *config,
                                            const struct campaign_experiment *experiment, struct campaign_setup *ret,
                                            struct err *err);
 
+/* The same numbers; what the setup does not use is not looked at. */
+bool campaign_setup_same(const struct campaign_setup *setup, const struct campaign_point *a,
+                         const struct campaign_point *b);
 /* Cube point [dim] -> weights and parameters; what is not tuned has its control value. */
 void campaign_setup_decode(const struct campaign_setup *setup, const double *cube, struct campaign_point *ret);
 /* The other way; false when the point has no place in the space. */

@@ -8,9 +8,11 @@
 
 /* The transitions of the diagram in campaign.h; each sets the phase last. */
 
+/* There is one. */
 static struct campaign_round *last_round(struct campaign *c)
 {
-    return c->n_rounds == 0 ? NULL : &c->rounds[c->n_rounds - 1];
+    assert(c->n_rounds > 0);
+    return &c->rounds[c->n_rounds - 1];
 }
 
 static void changed(struct campaign_plan *plan, const char *action)
@@ -37,7 +39,7 @@ static void set_trials(struct campaign *c, enum campaign_trial_state state)
 /* The end, by way of STOP where a round of ours is or may be open. */
 static void finish(struct campaign *c, enum campaign_outcome outcome, const char *reason, struct campaign_plan *plan)
 {
-    struct campaign_round *round = last_round(c);
+    struct campaign_round *round = c->n_rounds == 0 ? NULL : last_round(c);
     snprintf(c->memory.reason, sizeof c->memory.reason, "%s", reason);
     snprintf(plan->detail, sizeof plan->detail, "%s", reason);
     changed(plan, campaign_outcome_text(outcome));
@@ -113,7 +115,7 @@ static enum status campaign_look(struct campaign *c, const struct campaign_exper
         c->memory.phase = PHASE_PROMOTE;
         return STATUS_OK;
     }
-    struct campaign_round *round = last_round(c);
+    struct campaign_round *round = c->n_rounds == 0 ? NULL : last_round(c);
     bool planned = round != NULL && round->state == ROUND_PLANNED;
     bool ours = planned && !c->memory.probed && experiment->open_round == round->number &&
                 is_ours(c, experiment->open_campaign);
@@ -348,10 +350,17 @@ static void taken(struct campaign *c, const char *line, struct campaign_plan *pl
     c->memory.phase = PHASE_READY;
 }
 
-/* The server does not know the round, or for EVENT_REFUSED did not like what we asked. */
+static void refused(struct campaign *c, const char *line, struct campaign_plan *plan)
+{
+    if (c->memory.phase == PHASE_STOP)
+        abandon(c, plan, "nothing to stop");
+    else
+        finish(c, OUTCOME_FAILED, line, plan);
+}
+
+/* The server does not know the round, or what else it was asked for. */
 static void missing(struct campaign *c, const char *line, struct campaign_plan *plan)
 {
-    struct campaign_round *round = last_round(c);
     if (c->memory.phase == PHASE_PROBE) {
         changed(plan, "round was never opened");
         c->memory.probed = true;
@@ -359,19 +368,8 @@ static void missing(struct campaign *c, const char *line, struct campaign_plan *
         return;
     }
     if (c->memory.phase == PHASE_MEASURE) /* what the server does not know cannot be stopped */
-        round->state = ROUND_ABANDONED;
-    if (c->memory.phase == PHASE_STOP)
-        abandon(c, plan, "nothing to stop");
-    else
-        finish(c, OUTCOME_FAILED, line, plan);
-}
-
-static void refused(struct campaign *c, const char *line, struct campaign_plan *plan)
-{
-    if (c->memory.phase == PHASE_STOP)
-        abandon(c, plan, "nothing to stop");
-    else
-        finish(c, OUTCOME_FAILED, line, plan);
+        last_round(c)->state = ROUND_ABANDONED;
+    refused(c, line, plan);
 }
 
 static void stopped(struct campaign *c, struct campaign_plan *plan)
@@ -497,7 +495,7 @@ enum status campaign_step(struct campaign *c, const struct campaign_event *event
         taken(c, event->line, plan);
         return STATUS_OK;
     case EVENT_UNSURE: /* nothing to journal: a restart looks first as well */
-        if (c->memory.phase == PHASE_OPEN)
+        if (c->memory.phase == PHASE_OPEN && last_round(c)->at_ms > 0)
             c->memory.phase = PHASE_LOOK;
         return STATUS_OK;
     case EVENT_RESULTS:

@@ -97,7 +97,7 @@ static void report(void *context, int64_t campaign, const char *what, const char
 
 static enum status start_service(struct daemon *daemon, struct err *err)
 {
-    struct service_options service = {
+    struct tuner_options service = {
         .path = daemon->database,
         .address = daemon->options->experiments,
         .door = {door_request, &daemon->door},
@@ -107,8 +107,8 @@ static enum status start_service(struct daemon *daemon, struct err *err)
         .changed = tuner_http_changed,
         .report = report,
     };
-    TRY(service_new(&service, &daemon->http.service, err));
-    return store_reader_open(daemon->database, &daemon->http.reader, err);
+    TRY(tuner_new(&service, &daemon->http.tuner, err));
+    return journal_reader_open(daemon->database, &daemon->http.reader, err);
 }
 
 static enum status start_http(struct daemon *daemon, struct err *err)
@@ -119,7 +119,7 @@ static enum status start_http(struct daemon *daemon, struct err *err)
     daemon->http.clock = &daemon->clock;
     TRY(httpd_start(&httpd, &daemon->httpd, err));
     atomic_store(&daemon->http.httpd, daemon->httpd);
-    TRY(service_start(daemon->http.service, err));
+    TRY(tuner_start(daemon->http.tuner, err));
     char address[300];
     const char *colon = strrchr(httpd.listen, ':');
     int n = snprintf(address, sizeof address, "%.*s:%d\n", (int)(colon - httpd.listen), httpd.listen,
@@ -149,14 +149,14 @@ static void wait_for_signals(struct daemon *daemon, const sigset_t *signals)
 /* The service first: it answers what was accepted, and nothing wakes a server that is gone. */
 static void stop(struct daemon *daemon)
 {
-    if (daemon->http.service != NULL)
-        service_stop(daemon->http.service);
+    if (daemon->http.tuner != NULL)
+        tuner_stop(daemon->http.tuner);
     atomic_store(&daemon->http.httpd, NULL);
     if (daemon->httpd != NULL)
         (void)unlink(daemon->address);
     httpd_stop(daemon->httpd);
-    store_reader_close(daemon->http.reader); /* the last to close empties the WAL */
-    service_free(daemon->http.service);
+    journal_reader_close(daemon->http.reader); /* the last to close empties the WAL */
+    tuner_free(daemon->http.tuner);
     door_close(&daemon->door);
     if (daemon->lock_fd >= 0)
         (void)close(daemon->lock_fd);

@@ -22,34 +22,34 @@ static enum status read_body(const struct httpd_request *request, bool may_name_
     return s;
 }
 
-static enum status act(struct httpd_request *request, struct tuner_http *http, enum service_kind kind, struct err *err)
+static enum status act(struct httpd_request *request, struct tuner_http *http, enum tuner_kind kind, struct err *err)
 {
-    struct service_request action = {.kind = kind};
+    struct tuner_request action = {.kind = kind};
     TRY(path_number(request, "id", &action.campaign, err));
-    TRY(read_body(request, kind == SERVICE_PROMOTE, &action.trial, err));
+    TRY(read_body(request, kind == TUNER_PROMOTE, &action.trial, err));
     return submit(request, http, &action, err);
 }
 
 /* POST /v1/campaigns/{id}/pause */
 enum status handle_pause(struct httpd_request *request, void *context, struct err *err)
 {
-    return act(request, context, SERVICE_PAUSE, err);
+    return act(request, context, TUNER_PAUSE, err);
 }
 
 /* POST /v1/campaigns/{id}/resume */
 enum status handle_resume(struct httpd_request *request, void *context, struct err *err)
 {
-    return act(request, context, SERVICE_RESUME, err);
+    return act(request, context, TUNER_RESUME, err);
 }
 
 /* POST /v1/campaigns/{id}/cancel */
 enum status handle_cancel(struct httpd_request *request, void *context, struct err *err)
 {
-    return act(request, context, SERVICE_CANCEL, err);
+    return act(request, context, TUNER_CANCEL, err);
 }
 
 /* POST /v1/campaigns/{id}/promote {"trial":N} */
 enum status handle_promote(struct httpd_request *request, void *context, struct err *err)
 {
-    return act(request, context, SERVICE_PROMOTE, err);
+    return act(request, context, TUNER_PROMOTE, err);
 }

@@ -8,7 +8,7 @@ enum status handle_campaigns_post(struct httpd_request *request, void *context, 
     const char *create = httpd_query(request, "create");
     if (create != NULL && strcmp(create, "true") != 0 && strcmp(create, "false") != 0)
         return err_set(err, STATUS_INVALID, "create is \"%.40s\": allowed are true and false", create);
-    struct service_request launch = {.kind = SERVICE_LAUNCH};
+    struct tuner_request launch = {.kind = TUNER_LAUNCH};
     launch.body = httpd_body(request, &launch.n);
     launch.create = create != NULL && strcmp(create, "true") == 0;
     return submit(request, context, &launch, err);

@@ -3,7 +3,7 @@
 
 /* One reader of GET /v1/campaigns/{id}/events. */
 struct reader {
-    struct service *service;
+    struct tuner *tuner;
     int64_t campaign;
     uint64_t seen; /* version last sent */
 };
@@ -14,7 +14,7 @@ static bool pull(void *context, struct buf *chunk)
     struct reader *reader = context;
     struct buf status = BUF_INIT;
     uint64_t version = 0;
-    bool there = service_status(reader->service, reader->campaign, &status, &version, NULL) == STATUS_OK;
+    bool there = tuner_status(reader->tuner, reader->campaign, &status, &version, NULL) == STATUS_OK;
     if (there && version != reader->seen) {
         buf_text(chunk, "event: status\ndata: ");
         buf_text(chunk, buf_string(&status));
@@ -31,13 +31,13 @@ enum status handle_events_get(struct httpd_request *request, void *context, stru
     struct buf status = BUF_INIT;
     int64_t id;
     TRY(path_number(request, "id", &id, err));
-    enum status s = service_status(http->service, id, &status, NULL, err);
+    enum status s = tuner_status(http->tuner, id, &status, NULL, err);
     buf_done(&status);
     TRY(s);
     struct reader *reader = mem_alloc(1, sizeof *reader);
     if (reader == NULL)
         return err_no_memory(err);
-    *reader = (struct reader){http->service, id, UINT64_MAX};
+    *reader = (struct reader){http->tuner, id, UINT64_MAX};
     struct httpd_stream stream = {pull, mem_free, reader, 0};
     s = httpd_stream(request, &stream, err);
     if (s != STATUS_OK)

@@ -16,7 +16,7 @@ httpd_handler handle_pause, handle_resume, handle_cancel, handle_promote;  /* ca
 MUST_CHECK enum status path_number(const struct httpd_request *request, const char *name, int64_t *ret,
                                    struct err *err);
 /* Hand the request to the service thread, which answers it with the status document and the HTTP code. */
-MUST_CHECK enum status submit(struct httpd_request *request, struct tuner_http *http,
-                              const struct service_request *what, struct err *err);
+MUST_CHECK enum status submit(struct httpd_request *request, struct tuner_http *http, const struct tuner_request *what,
+                              struct err *err);
 
 #endif

@@ -14,7 +14,7 @@ enum status handle_ready(struct httpd_request *request, void *context, struct er
 {
     struct tuner_http *http = context;
     struct buf none = BUF_INIT;
-    enum status s = store_reader_audit(http->reader, 0, &none, err);
+    enum status s = journal_reader_audit(http->reader, 0, &none, err);
     buf_done(&none);
     return s == STATUS_NOT_FOUND ? handle_health(request, context, err) : s;
 }
@@ -30,7 +30,7 @@ enum status handle_metrics(struct httpd_request *request, void *context, struct 
         buf_printf(reply, "trimtabd_http_requests_total{class=\"%dxx\"} %lld\n", i, (long long)counts.by_class[i]);
     buf_printf(reply, "# TYPE trimtabd_http_in_flight gauge\ntrimtabd_http_in_flight %lld\n",
                (long long)counts.in_flight);
-    struct service_counts campaigns = service_counts(http->service);
+    struct tuner_counts campaigns = tuner_counts(http->tuner);
     buf_printf(reply, "# TYPE trimtabd_campaigns gauge\ntrimtabd_campaigns{state=\"active\"} %zu\n", campaigns.active);
     buf_printf(reply, "trimtabd_campaigns{state=\"waiting_for_api\"} %zu\ntrimtabd_campaigns{state=\"all\"} %zu\n",
                campaigns.waiting, campaigns.all);

@@ -55,14 +55,14 @@ static void finish(void *context, enum status s, const char *status, const struc
     httpd_finish(request, s, err);
 }
 
-enum status submit(struct httpd_request *request, struct tuner_http *http, const struct service_request *what,
+enum status submit(struct httpd_request *request, struct tuner_http *http, const struct tuner_request *what,
                    struct err *err)
 {
-    struct service_request asked = *what;
+    struct tuner_request asked = *what;
     asked.done = finish;
     asked.context = request;
-    if (what->kind == SERVICE_LAUNCH)
+    if (what->kind == TUNER_LAUNCH)
         httpd_reply_code(request, 201);
     httpd_defer(request);
-    return service_submit(http->service, &asked, err);
+    return tuner_submit(http->tuner, &asked, err);
 }

@@ -6,7 +6,7 @@ enum status handle_trials_get(struct httpd_request *request, void *context, stru
     struct tuner_http *http = context;
     int64_t id;
     TRY(path_number(request, "id", &id, err));
-    return store_reader_trials(http->reader, id, httpd_reply(request), err);
+    return journal_reader_trials(http->reader, id, httpd_reply(request), err);
 }
 
 /* GET /v1/campaigns/{id}/trials/{n} */
@@ -16,7 +16,7 @@ enum status handle_trial_get(struct httpd_request *request, void *context, struc
     int64_t id, n;
     TRY(path_number(request, "id", &id, err));
     TRY(path_number(request, "n", &n, err));
-    return store_reader_trial(http->reader, id, n, httpd_reply(request), err);
+    return journal_reader_trial(http->reader, id, n, httpd_reply(request), err);
 }
 
 /* GET /v1/campaigns/{id}/audit */
@@ -25,5 +25,5 @@ enum status handle_audit_get(struct httpd_request *request, void *context, struc
     struct tuner_http *http = context;
     int64_t id;
     TRY(path_number(request, "id", &id, err));
-    return store_reader_audit(http->reader, id, httpd_reply(request), err);
+    return journal_reader_audit(http->reader, id, httpd_reply(request), err);
 }

@@ -1,6 +1,6 @@
-#include "tuner/store/store_schema.h"
+#include "tuner/store/journal_schema.h"
 
-const char *const STORE_STEPS[] = {
+const char *const JOURNAL_STEPS[] = {
     /* 1: campaigns, rounds, trials, audit.  Texts named _json hold documents; times are ms since 1970. */
     "CREATE TABLE campaign("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, experiment TEXT NOT NULL,"
@@ -26,4 +26,4 @@ const char *const STORE_STEPS[] = {
     "  at_ms INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
     "CREATE INDEX audit_campaign ON audit(campaign, seq);",
 };
-const size_t STORE_N_STEPS = sizeof STORE_STEPS / sizeof STORE_STEPS[0];
+const size_t JOURNAL_N_STEPS = sizeof JOURNAL_STEPS / sizeof JOURNAL_STEPS[0];

@@ -3,16 +3,16 @@
 #include "base/core/mem.h"
 #include "base/db/db.h"
 #include "base/json/json_write.h"
-#include "tuner/store/store.h"
+#include "tuner/store/journal.h"
 
-struct store_reader {
+struct journal_reader {
     pthread_mutex_t mutex;
     struct db *db;
 };
 
-enum status store_reader_open(const char *path, struct store_reader **ret, struct err *err)
+enum status journal_reader_open(const char *path, struct journal_reader **ret, struct err *err)
 {
-    struct store_reader *reader = mem_alloc(1, sizeof *reader);
+    struct journal_reader *reader = mem_alloc(1, sizeof *reader);
     if (reader == NULL)
         return err_no_memory(err);
     enum status s = db_open_reader(path, &reader->db, err);
@@ -25,7 +25,7 @@ enum status store_reader_open(const char *path, struct store_reader **ret, struc
     return STATUS_OK;
 }
 
-void store_reader_close(struct store_reader *reader)
+void journal_reader_close(struct journal_reader *reader)
 {
     if (reader == NULL)
         return;
@@ -88,7 +88,7 @@ static enum status write_rows(struct db *db, const char *sql, int64_t campaign, 
     return s;
 }
 
-static enum status list(struct store_reader *reader, const char *key, const char *sql, int64_t campaign,
+static enum status list(struct journal_reader *reader, const char *key, const char *sql, int64_t campaign,
                         void (*write)(struct db_stmt *stmt, struct json_writer *w), struct buf *ret, struct err *err)
 {
     struct json_writer w;
@@ -107,21 +107,21 @@ static enum status list(struct store_reader *reader, const char *key, const char
     return s == STATUS_OK ? buf_status(ret, err) : s;
 }
 
-enum status store_reader_trials(struct store_reader *reader, int64_t campaign, struct buf *ret, struct err *err)
+enum status journal_reader_trials(struct journal_reader *reader, int64_t campaign, struct buf *ret, struct err *err)
 {
     return list(reader, "trials", "SELECT document_json FROM trial WHERE campaign = ?1 AND ?2 = 0 ORDER BY n", campaign,
                 write_document, ret, err);
 }
 
-enum status store_reader_audit(struct store_reader *reader, int64_t campaign, struct buf *ret, struct err *err)
+enum status journal_reader_audit(struct journal_reader *reader, int64_t campaign, struct buf *ret, struct err *err)
 {
     return list(reader, "audit",
                 "SELECT seq, at_ms, actor, action, detail FROM audit WHERE campaign = ?1 AND ?2 = 0 ORDER BY seq",
                 campaign, write_audit, ret, err);
 }
 
-enum status store_reader_trial(struct store_reader *reader, int64_t campaign, int64_t n, struct buf *ret,
-                               struct err *err)
+enum status journal_reader_trial(struct journal_reader *reader, int64_t campaign, int64_t n, struct buf *ret,
+                                 struct err *err)
 {
     struct json_writer w;
     size_t rows = 0;

@@ -4,12 +4,12 @@
 #include "base/core/mem.h"
 #include "tuner/service/campaign_file.h"
 #include "tuner/service/campaign_json.h"
-#include "tuner/service/service_internal.h"
+#include "tuner/service/tuner_internal.h"
 
-static void report(const struct service *service, const struct item *item, const char *what, const char *detail)
+static void report(const struct tuner *tuner, const struct item *item, const char *what, const char *detail)
 {
-    if (service->options.report != NULL)
-        service->options.report(service->options.context, item->id, what, detail);
+    if (tuner->options.report != NULL)
+        tuner->options.report(tuner->options.context, item->id, what, detail);
 }
 
 static enum status render(const struct item *item, struct buf *ret, struct err *err)
@@ -20,15 +20,15 @@ static enum status render(const struct item *item, struct buf *ret, struct err *
                                 item->updated_ms, ret, err);
 }
 
-void service_show(struct service *service, struct item *item)
+void tuner_show(struct tuner *tuner, struct item *item)
 {
     struct buf status = BUF_INIT;
     if (item->campaign != NULL && render(item, &status, NULL) == STATUS_OK)
-        service_publish(service, item, buf_take(&status));
+        tuner_publish(tuner, item, buf_take(&status));
     buf_done(&status);
 }
 
-void service_back_off(struct service *service, struct item *item, const char *line)
+void tuner_back_off(struct tuner *tuner, struct item *item, const char *line)
 {
     int64_t wait = client_backoff_ms(item->failures, (uint64_t)item->id);
     char trouble[CAMPAIGN_LINE];
@@ -36,9 +36,9 @@ void service_back_off(struct service *service, struct item *item, const char *li
     item->due_ns = clock_monotonic_ns() + wait * 1000000;
     snprintf(trouble, sizeof trouble, "%s; next try in %.1f s", line, (double)wait / 1000);
     if (item->failures == 1)
-        report(service, item, "waiting", trouble);
+        report(tuner, item, "waiting", trouble);
     memcpy(item->trouble, trouble, sizeof trouble);
-    service_show(service, item);
+    tuner_show(tuner, item);
 }
 
 /* Loading. */
@@ -50,7 +50,7 @@ struct loading {
     bool has_setup;
 };
 
-static enum status make_campaign(struct loading *loading, const struct store_head *head, struct err *err)
+static enum status make_campaign(struct loading *loading, const struct journal_head *head, struct err *err)
 {
     struct json *json = NULL;
     struct campaign_config config;
@@ -64,7 +64,7 @@ static enum status make_campaign(struct loading *loading, const struct store_hea
     return s;
 }
 
-static enum status load_head(void *context, const struct store_head *head, struct err *err)
+static enum status load_head(void *context, const struct journal_head *head, struct err *err)
 {
     struct loading *loading = context;
     struct item *item = loading->item;
@@ -85,14 +85,14 @@ static enum status load_head(void *context, const struct store_head *head, struc
     return campaign_restore_setup(loading->campaign, &experiment, err);
 }
 
-enum status service_load(struct service *service, struct item *item, struct err *err)
+enum status tuner_load(struct tuner *tuner, struct item *item, struct err *err)
 {
     if (item->campaign != NULL)
         return STATUS_OK;
     struct loading loading = {.item = item};
-    enum status s = store_list(service->store, item->id, load_head, &loading, err);
+    enum status s = journal_list(tuner->journal, item->id, load_head, &loading, err);
     if (s == STATUS_OK && loading.has_setup)
-        s = store_restore(service->store, loading.campaign, client_decode_results, err);
+        s = journal_restore(tuner->journal, loading.campaign, client_decode_results, err);
     if (s == STATUS_OK)
         s = campaign_restore_finish(loading.campaign, &loading.memory, err);
     if (s != STATUS_OK) {
@@ -103,7 +103,7 @@ enum status service_load(struct service *service, struct item *item, struct err 
     return STATUS_OK;
 }
 
-void service_unload(struct item *item)
+void tuner_unload(struct item *item)
 {
     campaign_free(item->campaign);
     mem_free(item->file);
@@ -127,8 +127,8 @@ static enum status make_documents(const struct campaign *campaign, size_t first,
         struct buf document = BUF_INIT;
         enum status s = campaign_json_trial(campaign, &campaign->trials[first + i], &document, err);
         documents[i] = buf_take(&document);
-        if (s != STATUS_OK)
-            return s;
+        buf_done(&document);
+        TRY(s);
     }
     return STATUS_OK;
 }
@@ -137,14 +137,17 @@ static enum status make_documents(const struct campaign *campaign, size_t first,
 static enum status new_body(struct item *item, struct err *err)
 {
     struct buf body = BUF_INIT;
-    TRY(client_round_body(item->campaign, &body, err));
-    mem_free(item->body);
-    item->body = buf_take(&body);
-    return STATUS_OK;
+    enum status s = client_round_body(item->campaign, &body, err);
+    if (s == STATUS_OK) {
+        mem_free(item->body);
+        item->body = buf_take(&body);
+    }
+    buf_done(&body);
+    return s;
 }
 
-static enum status journal(struct service *service, struct item *item, const struct campaign_plan *plan,
-                           struct store_change *change, struct err *err)
+static enum status journal(struct tuner *tuner, struct item *item, const struct campaign_plan *plan,
+                           struct journal_change *change, struct err *err)
 {
     struct campaign *campaign = item->campaign;
     char **documents = NULL;
@@ -166,10 +169,10 @@ static enum status journal(struct service *service, struct item *item, const str
         change->documents = (const char *const *)documents;
         change->action = plan->action;
         change->detail = plan->detail;
-        s = store_save(service->store, change, &id, err);
+        s = journal_save(tuner->journal, change, &id, err);
     }
     if (s == STATUS_OK)
-        service_publish(service, item, buf_take(&status));
+        tuner_publish(tuner, item, buf_take(&status));
     else
         item->updated_ms = updated_ms;
     for (size_t i = 0; i < n; i++)
@@ -180,13 +183,13 @@ static enum status journal(struct service *service, struct item *item, const str
 }
 
 /* After a failure that may have left the object half changed. */
-static void start_over(struct service *service, struct item *item, const char *line)
+static void start_over(struct tuner *tuner, struct item *item, const char *line)
 {
-    service_unload(item);
+    tuner_unload(item);
     struct err err = ERR_INIT;
-    if (service_load(service, item, &err) != STATUS_OK)
-        report(service, item, "journal", err.text);
-    service_back_off(service, item, line);
+    if (tuner_load(tuner, item, &err) != STATUS_OK)
+        report(tuner, item, "journal", err.text);
+    tuner_back_off(tuner, item, line);
 }
 
 static bool by_person(enum campaign_event_kind kind)
@@ -201,66 +204,66 @@ static bool is_hopeless(enum campaign_event_kind kind, enum status s)
     return thinking && (s == STATUS_INVALID || s == STATUS_NOT_PD || s == STATUS_UNPROCESSABLE);
 }
 
-static enum status step_failed(struct service *service, struct item *item, const struct campaign_event *event,
+static enum status step_failed(struct tuner *tuner, struct item *item, const struct campaign_event *event,
                                enum status s, const struct err *line, struct err *err)
 {
     bool untouched = s == STATUS_CONFLICT || s == STATUS_NOT_FOUND || s == STATUS_UNPROCESSABLE;
     if (by_person(event->kind) && untouched)
         return err_set(err, s, "%s", line->text);
     if (event->kind == EVENT_RESULTS && s == STATUS_CORRUPT) { /* nothing has changed: ask again */
-        service_back_off(service, item, line->text);
+        tuner_back_off(tuner, item, line->text);
         return STATUS_OK;
     }
-    start_over(service, item, line->text);
+    start_over(tuner, item, line->text);
     if (!is_hopeless(event->kind, s) || item->campaign == NULL)
         return by_person(event->kind) ? err_set(err, s, "%s", line->text) : STATUS_OK;
     item->trouble[0] = '\0';
     struct campaign_event refused = {.kind = EVENT_REFUSED, .line = line->text};
-    return service_feed(service, item, &refused, NULL, "trimtabd", err);
+    return tuner_feed(tuner, item, &refused, NULL, "trimtabd", err);
 }
 
-static void settle(struct service *service, struct item *item, const struct campaign_plan *plan)
+static void settle(struct tuner *tuner, struct item *item, const struct campaign_plan *plan)
 {
     int64_t now = clock_monotonic_ns();
-    item->due_ns = plan->wait ? now + service->options.poll_ms * 1000000 : now;
+    item->due_ns = plan->wait ? now + tuner->options.poll_ms * 1000000 : now;
     if (plan->changed)
-        report(service, item, plan->action, plan->detail);
+        report(tuner, item, plan->action, plan->detail);
     item->active = campaign_is_active(item->campaign);
     if (!item->active)
-        service_unload(item);
+        tuner_unload(item);
 }
 
-enum status service_feed(struct service *service, struct item *item, const struct campaign_event *event,
-                         const char *raw, const char *actor, struct err *err)
+enum status tuner_feed(struct tuner *tuner, struct item *item, const struct campaign_event *event, const char *raw,
+                       const char *actor, struct err *err)
 {
     struct err line = ERR_INIT;
     struct campaign_plan plan;
     bool had_setup = item->campaign->has_setup;
     enum status s = campaign_step(item->campaign, event, &plan, &line);
     if (s != STATUS_OK)
-        return step_failed(service, item, event, s, &line, err);
+        return step_failed(tuner, item, event, s, &line, err);
     item->failures = 0;
     const char *waits = plan.wait ? plan.detail : "";
     bool news = strcmp(item->trouble, waits) != 0 || event->kind == EVENT_RESULTS;
     memcpy(item->trouble, waits, strlen(waits) + 1);
     if (!plan.changed) {
         if (news)
-            service_show(service, item);
-        settle(service, item, &plan);
+            tuner_show(tuner, item);
+        settle(tuner, item, &plan);
         return STATUS_OK;
     }
-    struct store_change change = {.at_ms = clock_now_ms(service->options.clock), .actor = actor};
+    struct journal_change change = {.at_ms = clock_now_ms(tuner->options.clock), .actor = actor};
     if (event->kind == EVENT_EXPERIMENT && !had_setup && item->campaign->has_setup)
         change.experiment = raw;
     if (event->kind == EVENT_RESULTS && item->campaign->memory.phase == PHASE_FIT)
         change.results = raw;
-    s = journal(service, item, &plan, &change, &line);
+    s = journal(tuner, item, &plan, &change, &line);
     if (s != STATUS_OK) {
         (void)err_wrap(&line, s, "the journal cannot be written");
-        start_over(service, item, line.text);
+        start_over(tuner, item, line.text);
         return by_person(event->kind) ? err_set(err, s, "%s", line.text) : STATUS_OK;
     }
-    settle(service, item, &plan);
+    settle(tuner, item, &plan);
     return STATUS_OK;
 }
 
@@ -289,37 +292,37 @@ struct answer {
     struct err err;
 };
 
-static void ask_create(const struct service *service, const struct item *item, struct answer *answer)
+static void ask_create(const struct tuner *tuner, const struct item *item, struct answer *answer)
 {
     struct buf body = BUF_INIT;
     answer->event.kind = EVENT_CREATED;
     answer->verdict = CLIENT_LATER;
     if (create_body(item, &body, &answer->err) == STATUS_OK)
-        answer->verdict = client_create(&service->options.door, item->experiment, buf_string(&body), &answer->err);
+        answer->verdict = client_create(&tuner->options.door, item->experiment, buf_string(&body), &answer->err);
     if (answer->verdict == CLIENT_TAKEN || answer->verdict == CLIENT_MISSING)
         answer->verdict = CLIENT_REFUSED; /* another definition of that experiment exists */
     buf_done(&body);
 }
 
-static void ask_default(const struct service *service, const struct item *item, struct answer *answer)
+static void ask_default(const struct tuner *tuner, const struct item *item, struct answer *answer)
 {
     struct buf body = BUF_INIT;
     answer->event.kind = EVENT_PROMOTED;
     answer->verdict = CLIENT_LATER;
     if (client_default_body(item->campaign, &body, &answer->err) == STATUS_OK)
-        answer->verdict = client_set_default(&service->options.door, item->experiment, buf_string(&body),
+        answer->verdict = client_set_default(&tuner->options.door, item->experiment, buf_string(&body),
                                              &answer->event.version, &answer->err);
     buf_done(&body);
 }
 
 /* Make the call the campaign waits for; the event is that of a good answer. */
-static void ask(const struct service *service, const struct item *item, struct answer *answer)
+static void ask(const struct tuner *tuner, const struct item *item, struct answer *answer)
 {
-    const struct client_door *door = &service->options.door;
+    const struct client_door *door = &tuner->options.door;
     const struct campaign_round *round = campaign_last_round(item->campaign);
     switch (campaign_call(item->campaign)) {
     case CALL_CREATE:
-        ask_create(service, item, answer);
+        ask_create(tuner, item, answer);
         break;
     case CALL_EXPERIMENT:
         answer->event = (struct campaign_event){.kind = EVENT_EXPERIMENT, .experiment = &answer->experiment};
@@ -340,7 +343,7 @@ static void ask(const struct service *service, const struct item *item, struct a
         answer->verdict = client_stop(door, item->experiment, round->number, "campaign ended its round", &answer->err);
         break;
     case CALL_DEFAULT:
-        ask_default(service, item, answer);
+        ask_default(tuner, item, answer);
         break;
     case CALL_FIT:
         answer->event.kind = EVENT_FIT;
@@ -350,22 +353,22 @@ static void ask(const struct service *service, const struct item *item, struct a
     }
 }
 
-static void put_off(struct service *service, struct item *item, struct answer *answer)
+static void put_off(struct tuner *tuner, struct item *item, struct answer *answer)
 {
     char line[CAMPAIGN_LINE];
-    bool named = strstr(answer->err.text, service->options.address) != NULL;
+    bool named = strstr(answer->err.text, tuner->options.address) != NULL;
     snprintf(line, sizeof line, "waiting for the experiment API%s%s: %.380s", named ? "" : " at ",
-             named ? "" : service->options.address, answer->err.text);
+             named ? "" : tuner->options.address, answer->err.text);
     if (answer->event.kind == EVENT_OPENED) {
         struct campaign_plan plan;
         struct campaign_event unsure = {.kind = EVENT_UNSURE};
         if (campaign_step(item->campaign, &unsure, &plan, NULL) != STATUS_OK)
             return;
     }
-    service_back_off(service, item, line);
+    tuner_back_off(tuner, item, line);
 }
 
-static void take(struct service *service, struct item *item, struct answer *answer)
+static void take(struct tuner *tuner, struct item *item, struct answer *answer)
 {
     char line[CAMPAIGN_LINE];
     snprintf(line, sizeof line, "the experiment API refused: %.480s", answer->err.text);
@@ -376,15 +379,15 @@ static void take(struct service *service, struct item *item, struct answer *answ
     if (answer->verdict == CLIENT_REFUSED)
         answer->event = (struct campaign_event){.kind = EVENT_REFUSED, .line = line};
     struct err err = ERR_INIT;
-    if (service_feed(service, item, &answer->event, buf_string(&answer->raw), "trimtabd", &err) != STATUS_OK)
-        service_back_off(service, item, err.text);
+    if (tuner_feed(tuner, item, &answer->event, buf_string(&answer->raw), "trimtabd", &err) != STATUS_OK)
+        tuner_back_off(tuner, item, err.text);
 }
 
-void service_step(struct service *service, struct item *item)
+void tuner_step(struct tuner *tuner, struct item *item)
 {
     struct err err = ERR_INIT;
-    if (service_load(service, item, &err) != STATUS_OK) {
-        service_back_off(service, item, err.text);
+    if (tuner_load(tuner, item, &err) != STATUS_OK) {
+        tuner_back_off(tuner, item, err.text);
         return;
     }
     if (campaign_call(item->campaign) == CALL_NONE) {
@@ -393,14 +396,14 @@ void service_step(struct service *service, struct item *item)
     }
     struct answer *answer = mem_alloc(1, sizeof *answer);
     if (answer == NULL) {
-        service_back_off(service, item, "out of memory");
+        tuner_back_off(tuner, item, "out of memory");
         return;
     }
-    ask(service, item, answer);
+    ask(tuner, item, answer);
     if (answer->verdict == CLIENT_LATER)
-        put_off(service, item, answer);
+        put_off(tuner, item, answer);
     else
-        take(service, item, answer);
+        take(tuner, item, answer);
     buf_done(&answer->raw);
     mem_free(answer);
 }

@@ -5,7 +5,7 @@
 #include "base/core/rng.h"
 #include "tuner/service/campaign_file.h"
 #include "tuner/service/campaign_json.h"
-#include "tuner/service/service_internal.h"
+#include "tuner/service/tuner_internal.h"
 
 /* A launch on its way: what the file says, and what the experiment API said of it. */
 struct launch {
@@ -16,7 +16,7 @@ struct launch {
     struct err trouble;         /* why the API could not be asked */
 };
 
-static enum status read_file(const struct service_request *request, struct launch *launch, struct err *err)
+static enum status read_file(const struct tuner_request *request, struct launch *launch, struct err *err)
 {
     struct json *json = NULL;
     struct json_at create;
@@ -43,10 +43,10 @@ static enum status read_file(const struct service_request *request, struct launc
     return buf_status(&launch->file, err);
 }
 
-static enum status check_alone(const struct service *service, const char *experiment, struct err *err)
+static enum status check_alone(const struct tuner *tuner, const char *experiment, struct err *err)
 {
-    for (size_t i = 0; i < service->n_items; i++) {
-        const struct item *item = service->items[i];
+    for (size_t i = 0; i < tuner->n_items; i++) {
+        const struct item *item = tuner->items[i];
         if (item->active && strcmp(item->experiment, experiment) == 0)
             return err_set(err, STATUS_CONFLICT, "campaign %lld of experiment %s is still active: cancel it first",
                            (long long)item->id, experiment);
@@ -55,9 +55,9 @@ static enum status check_alone(const struct service *service, const char *experi
 }
 
 /* Create and read the experiment while the person waits.  What the API does not answer is left for later. */
-static enum status ask_api(const struct service *service, struct launch *launch, struct err *err)
+static enum status ask_api(const struct tuner *tuner, struct launch *launch, struct err *err)
 {
-    const struct client_door *door = &service->options.door;
+    const struct client_door *door = &tuner->options.door;
     const char *experiment = launch->config.experiment;
     struct err line = ERR_INIT;
     enum client_verdict v = CLIENT_OK;
@@ -94,56 +94,55 @@ static enum status make_uuid(char ret[CAMPAIGN_NAME], struct err *err)
     return STATUS_OK;
 }
 
-static enum status insert(struct service *service, struct launch *launch, struct item **ret, struct err *err)
+static enum status insert(struct tuner *tuner, struct launch *launch, struct item **ret, struct err *err)
 {
     char uuid[CAMPAIGN_NAME];
     struct campaign *campaign = NULL;
     struct buf status = BUF_INIT;
-    int64_t id = 0, now = clock_now_ms(service->options.clock);
+    int64_t id = 0, now = clock_now_ms(tuner->options.clock);
     TRY(make_uuid(uuid, err));
     TRY(campaign_new(&launch->config, uuid, launch->create, &campaign, err));
     enum status s = campaign_json_status(campaign, "launched", now, now, &status, err);
     if (s == STATUS_OK) {
-        struct store_change change = {.campaign = campaign,
-                                      .at_ms = now,
-                                      .file = buf_string(&launch->file),
-                                      .status = buf_string(&status),
-                                      .first_round = SIZE_MAX,
-                                      .first_trial = SIZE_MAX,
-                                      .actor = "operator",
-                                      .action = "launched",
-                                      .detail = launch->config.name};
-        s = store_save(service->store, &change, &id, err);
+        struct journal_change change = {.campaign = campaign,
+                                        .at_ms = now,
+                                        .file = buf_string(&launch->file),
+                                        .status = buf_string(&status),
+                                        .first_round = SIZE_MAX,
+                                        .first_trial = SIZE_MAX,
+                                        .actor = "operator",
+                                        .action = "launched",
+                                        .detail = launch->config.name};
+        s = journal_save(tuner->journal, &change, &id, err);
     }
     campaign_free(campaign);
     buf_done(&status);
     TRY(s);
-    struct item *item = service_add_item(service, id);
+    struct item *item = tuner_add_item(tuner, id);
     if (item == NULL)
         return err_no_memory(err);
     item->active = true;
     item->created_ms = item->updated_ms = now;
     snprintf(item->experiment, sizeof item->experiment, "%s", launch->config.experiment);
     *ret = item;
-    return service_load(service, item, err);
+    return tuner_load(tuner, item, err);
 }
 
-static enum status go(struct service *service, struct launch *launch, struct item *item, struct err *err)
+static enum status go(struct tuner *tuner, struct launch *launch, struct item *item, struct err *err)
 {
-    service_show(service, item);
+    tuner_show(tuner, item);
     if (launch->known) {
         struct campaign_event event = {.kind = EVENT_EXPERIMENT, .experiment = &launch->experiment};
-        return service_feed(service, item, &event, buf_string(&launch->raw), "trimtabd", err);
+        return tuner_feed(tuner, item, &event, buf_string(&launch->raw), "trimtabd", err);
     }
     char line[CAMPAIGN_LINE];
-    snprintf(line, sizeof line, "waiting for the experiment API at %s: %.300s", service->options.address,
+    snprintf(line, sizeof line, "waiting for the experiment API at %s: %.300s", tuner->options.address,
              launch->trouble.text);
-    service_back_off(service, item, line);
+    tuner_back_off(tuner, item, line);
     return STATUS_OK;
 }
 
-static enum status launch(struct service *service, const struct service_request *request, struct item **ret,
-                          struct err *err)
+static enum status launch(struct tuner *tuner, const struct tuner_request *request, struct item **ret, struct err *err)
 {
     struct launch *launch = mem_alloc(1, sizeof *launch);
     struct campaign_setup setup;
@@ -151,15 +150,15 @@ static enum status launch(struct service *service, const struct service_request 
         return err_no_memory(err);
     enum status s = read_file(request, launch, err);
     if (s == STATUS_OK)
-        s = check_alone(service, launch->config.experiment, err);
+        s = check_alone(tuner, launch->config.experiment, err);
     if (s == STATUS_OK)
-        s = ask_api(service, launch, err);
+        s = ask_api(tuner, launch, err);
     if (s == STATUS_OK && launch->known)
         s = campaign_setup_make(&launch->config, &launch->experiment, &setup, err);
     if (s == STATUS_OK)
-        s = insert(service, launch, ret, err);
+        s = insert(tuner, launch, ret, err);
     if (s == STATUS_OK)
-        s = go(service, launch, *ret, err);
+        s = go(tuner, launch, *ret, err);
     buf_done(&launch->file);
     buf_done(&launch->body);
     buf_done(&launch->raw);
@@ -167,33 +166,31 @@ static enum status launch(struct service *service, const struct service_request 
     return s;
 }
 
-static enum status act(struct service *service, const struct service_request *request, struct item **ret,
-                       struct err *err)
+static enum status act(struct tuner *tuner, const struct tuner_request *request, struct item **ret, struct err *err)
 {
     static const enum campaign_event_kind KINDS[] = {
-        [SERVICE_PAUSE] = EVENT_PAUSE,
-        [SERVICE_RESUME] = EVENT_RESUME,
-        [SERVICE_CANCEL] = EVENT_CANCEL,
-        [SERVICE_PROMOTE] = EVENT_PROMOTE,
+        [TUNER_PAUSE] = EVENT_PAUSE,
+        [TUNER_RESUME] = EVENT_RESUME,
+        [TUNER_CANCEL] = EVENT_CANCEL,
+        [TUNER_PROMOTE] = EVENT_PROMOTE,
     };
-    struct item *item = service_find(service, request->campaign);
+    struct item *item = tuner_find(tuner, request->campaign);
     if (item == NULL)
         return err_set(err, STATUS_NOT_FOUND, "there is no campaign %lld", (long long)request->campaign);
     *ret = item;
     bool was_active = item->active;
-    if (!was_active && request->kind == SERVICE_PROMOTE)
-        TRY(check_alone(service, item->experiment, err));
-    TRY(service_load(service, item, err));
+    if (!was_active && request->kind == TUNER_PROMOTE)
+        TRY(check_alone(tuner, item->experiment, err));
+    TRY(tuner_load(tuner, item, err));
     struct campaign_event event = {.kind = KINDS[request->kind], .trial = request->trial};
-    enum status s = service_feed(service, item, &event, NULL, "operator", err);
+    enum status s = tuner_feed(tuner, item, &event, NULL, "operator", err);
     if (s != STATUS_OK && !was_active)
-        service_unload(item);
+        tuner_unload(item);
     return s;
 }
 
-enum status service_answer(struct service *service, const struct service_request *request, struct item **ret_item,
-                           struct err *err)
+enum status tuner_answer(struct tuner *tuner, const struct tuner_request *request, struct item **ret_item,
+                         struct err *err)
 {
-    return request->kind == SERVICE_LAUNCH ? launch(service, request, ret_item, err)
-                                           : act(service, request, ret_item, err);
+    return request->kind == TUNER_LAUNCH ? launch(tuner, request, ret_item, err) : act(tuner, request, ret_item, err);
 }

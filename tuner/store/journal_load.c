@@ -4,8 +4,8 @@
 #include "base/core/mem.h"
 #include "base/db/db.h"
 #include "base/json/json.h"
-#include "tuner/store/store.h"
-#include "tuner/store/store_internal.h"
+#include "tuner/store/journal.h"
+#include "tuner/store/journal_internal.h"
 
 static enum status unknown_text(struct err *err, const char *column, const char *text)
 {
@@ -40,17 +40,17 @@ static const char LIST[] =
     " outcome, aim, paused, by_hand, stop_round, probed, candidate, version_before, version_after, reason, warning"
     " FROM campaign WHERE ?1 = 0 OR id = ?1 ORDER BY id";
 
-enum status store_list(struct store *store, int64_t id,
-                       enum status (*each)(void *context, const struct store_head *head, struct err *err),
-                       void *context, struct err *err)
+enum status journal_list(struct journal *journal, int64_t id,
+                         enum status (*each)(void *context, const struct journal_head *head, struct err *err),
+                         void *context, struct err *err)
 {
     struct db_stmt *stmt = NULL;
     bool row = false;
-    TRY(db_prepare(store->db, LIST, &stmt, err));
+    TRY(db_prepare(journal->db, LIST, &stmt, err));
     db_bind_int(stmt, 1, id);
     enum status s;
     while ((s = db_step(stmt, &row, err)) == STATUS_OK && row) {
-        struct store_head head = {
+        struct journal_head head = {
             .id = db_column_int(stmt, 0),
             .created_ms = db_column_int(stmt, 1),
             .updated_ms = db_column_int(stmt, 2),
@@ -108,11 +108,11 @@ static enum status read_trial(struct db_stmt *stmt, struct campaign *campaign, s
     return campaign_restore_trial(campaign, &trial, err);
 }
 
-static enum status read_trials(struct store *store, struct campaign *campaign, size_t round, struct err *err)
+static enum status read_trials(struct journal *journal, struct campaign *campaign, size_t round, struct err *err)
 {
     struct db_stmt *stmt = NULL;
     bool row = false;
-    TRY(db_prepare(store->db,
+    TRY(db_prepare(journal->db,
                    "SELECT n, round, source, arm, origin, state, weights_json, params_json, allocation, started_ms"
                    " FROM trial WHERE campaign = ? AND round = ? ORDER BY n",
                    &stmt, err));
@@ -149,14 +149,14 @@ static enum status read_round(struct db_stmt *stmt, struct campaign *campaign,
     return campaign_restore_round(campaign, &round, err);
 }
 
-enum status store_restore(struct store *store, struct campaign *campaign,
-                          enum status (*decode)(const char *text, size_t n, struct campaign_results **ret,
-                                                struct err *err),
-                          struct err *err)
+enum status journal_restore(struct journal *journal, struct campaign *campaign,
+                            enum status (*decode)(const char *text, size_t n, struct campaign_results **ret,
+                                                  struct err *err),
+                            struct err *err)
 {
     struct db_stmt *stmt = NULL;
     bool row = false;
-    TRY(db_prepare(store->db,
+    TRY(db_prepare(journal->db,
                    "SELECT seq, number, purpose, state, salt, units_per_arm, at_ms, opened_ms, results_json FROM round"
                    " WHERE campaign = ? ORDER BY seq",
                    &stmt, err));
@@ -165,7 +165,7 @@ enum status store_restore(struct store *store, struct campaign *campaign,
     while ((s = db_step(stmt, &row, err)) == STATUS_OK && row) {
         s = read_round(stmt, campaign, decode, err);
         if (s == STATUS_OK)
-            s = read_trials(store, campaign, (size_t)db_column_int(stmt, 0), err);
+            s = read_trials(journal, campaign, (size_t)db_column_int(stmt, 0), err);
         if (s != STATUS_OK)
             break;
     }

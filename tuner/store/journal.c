@@ -1,12 +1,12 @@
-#include "tuner/store/store.h"
+#include "tuner/store/journal.h"
 
 #include <stdio.h>
 
 #include "base/core/mem.h"
 #include "base/db/db.h"
 #include "base/json/json_write.h"
-#include "tuner/store/store_internal.h"
-#include "tuner/store/store_schema.h"
+#include "tuner/store/journal_internal.h"
+#include "tuner/store/journal_schema.h"
 
 static const char *const SQL[N_STATEMENTS] = {
     [SQL_INSERT_CAMPAIGN] =
@@ -28,39 +28,39 @@ static const char *const SQL[N_STATEMENTS] = {
     [SQL_AUDIT] = "INSERT INTO audit(campaign, at_ms, actor, action, detail) VALUES(?1,?2,?3,?4,?5)",
 };
 
-enum status store_open(const char *path, struct store **ret, struct err *err)
+enum status journal_open(const char *path, struct journal **ret, struct err *err)
 {
-    struct store *store = mem_alloc(1, sizeof *store);
-    if (store == NULL)
+    struct journal *journal = mem_alloc(1, sizeof *journal);
+    if (journal == NULL)
         return err_no_memory(err);
-    enum status s = db_open(path, STORE_STEPS, STORE_N_STEPS, &store->db, err);
+    enum status s = db_open(path, JOURNAL_STEPS, JOURNAL_N_STEPS, &journal->db, err);
     for (size_t i = 0; i < N_STATEMENTS && s == STATUS_OK; i++)
-        s = db_prepare(store->db, SQL[i], &store->statement[i], err);
+        s = db_prepare(journal->db, SQL[i], &journal->statement[i], err);
     if (s != STATUS_OK) {
-        store_close(store);
+        journal_close(journal);
         return s;
     }
-    *ret = store;
+    *ret = journal;
     return STATUS_OK;
 }
 
-void store_close(struct store *store)
+void journal_close(struct journal *journal)
 {
-    if (store == NULL)
+    if (journal == NULL)
         return;
     for (size_t i = 0; i < N_STATEMENTS; i++)
-        db_finish(store->statement[i]);
-    db_close(store->db);
-    mem_free(store);
+        db_finish(journal->statement[i]);
+    db_close(journal->db);
+    mem_free(journal);
 }
 
-static enum status save_campaign(struct store *store, const struct store_change *change, int64_t *ret_id,
+static enum status save_campaign(struct journal *journal, const struct journal_change *change, int64_t *ret_id,
                                  struct err *err)
 {
     const struct campaign *campaign = change->campaign;
     const struct campaign_memory *m = &campaign->memory;
     bool is_new = campaign->id == 0;
-    struct db_stmt *stmt = store->statement[is_new ? SQL_INSERT_CAMPAIGN : SQL_UPDATE_CAMPAIGN];
+    struct db_stmt *stmt = journal->statement[is_new ? SQL_INSERT_CAMPAIGN : SQL_UPDATE_CAMPAIGN];
     db_bind_text(stmt, 1, campaign_phase_text(m->phase));
     db_bind_text(stmt, 2, campaign_outcome_text(m->outcome));
     db_bind_text(stmt, 3, campaign_aim_text(m->aim));
@@ -84,15 +84,15 @@ static enum status save_campaign(struct store *store, const struct store_change 
     db_bind_text(stmt, 19, campaign->config.experiment);
     db_bind_text(stmt, 20, change->file);
     TRY(db_run(stmt, err));
-    *ret_id = db_last_id(store->db);
+    *ret_id = db_last_id(journal->db);
     return STATUS_OK;
 }
 
-static enum status save_round(struct store *store, const struct store_change *change, size_t r, struct err *err)
+static enum status save_round(struct journal *journal, const struct journal_change *change, size_t r, struct err *err)
 {
     const struct campaign_round *round = &change->campaign->rounds[r];
     bool last = r + 1 == change->campaign->n_rounds;
-    struct db_stmt *stmt = store->statement[SQL_ROUND];
+    struct db_stmt *stmt = journal->statement[SQL_ROUND];
     db_bind_int(stmt, 1, change->campaign->id);
     db_bind_int(stmt, 2, (int64_t)r);
     db_bind_int(stmt, 3, round->number);
@@ -118,10 +118,10 @@ static void write_numbers(struct buf *buf, size_t n, const double *x)
     json_write_array_end(&w);
 }
 
-static enum status save_trial(struct store *store, const struct store_change *change, size_t t, struct err *err)
+static enum status save_trial(struct journal *journal, const struct journal_change *change, size_t t, struct err *err)
 {
     const struct campaign_trial *trial = &change->campaign->trials[t];
-    struct db_stmt *stmt = store->statement[SQL_TRIAL];
+    struct db_stmt *stmt = journal->statement[SQL_TRIAL];
     struct buf weights = BUF_INIT, params = BUF_INIT;
     write_numbers(&weights, change->campaign->setup.n_heads, trial->point.weight);
     write_numbers(&params, change->campaign->setup.n_params, trial->point.param);
@@ -148,14 +148,15 @@ static enum status save_trial(struct store *store, const struct store_change *ch
     return s;
 }
 
-static enum status save_rows(struct store *store, const struct store_change *change, int64_t *ret_id, struct err *err)
+static enum status save_rows(struct journal *journal, const struct journal_change *change, int64_t *ret_id,
+                             struct err *err)
 {
-    TRY(save_campaign(store, change, ret_id, err));
+    TRY(save_campaign(journal, change, ret_id, err));
     for (size_t r = change->first_round; r < change->campaign->n_rounds; r++)
-        TRY(save_round(store, change, r, err));
+        TRY(save_round(journal, change, r, err));
     for (size_t t = change->first_trial; t < change->campaign->n_trials; t++)
-        TRY(save_trial(store, change, t, err));
-    struct db_stmt *stmt = store->statement[SQL_AUDIT];
+        TRY(save_trial(journal, change, t, err));
+    struct db_stmt *stmt = journal->statement[SQL_AUDIT];
     db_bind_int(stmt, 1, *ret_id);
     db_bind_int(stmt, 2, change->at_ms);
     db_bind_text(stmt, 3, change->actor);
@@ -164,15 +165,15 @@ static enum status save_rows(struct store *store, const struct store_change *cha
     return db_run(stmt, err);
 }
 
-enum status store_save(struct store *store, const struct store_change *change, int64_t *ret_id, struct err *err)
+enum status journal_save(struct journal *journal, const struct journal_change *change, int64_t *ret_id, struct err *err)
 {
     int64_t id = 0;
-    TRY(db_begin(store->db, err));
-    enum status s = save_rows(store, change, &id, err);
+    TRY(db_begin(journal->db, err));
+    enum status s = save_rows(journal, change, &id, err);
     if (s == STATUS_OK)
-        s = db_commit(store->db, err);
+        s = db_commit(journal->db, err);
     if (s != STATUS_OK) {
-        db_rollback(store->db);
+        db_rollback(journal->db);
         return s;
     }
     *ret_id = id;
