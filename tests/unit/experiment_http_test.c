@@ -194,7 +194,7 @@ static void events_find_their_place(void **state)
 {
     (void)state;
     struct lab lab = {0};
-    char unit[20], more[200], other[20];
+    char unit[20], more[300], other[20];
     open_feed(&lab);
     unit_in(&lab, "a1", unit);
     unit_in(&lab, "default", other);
