@@ -7,7 +7,7 @@ enum { WAITING_MAX = 32768 }; /* half of the writer's queue: a balancer should l
 enum status endpoint_healthz(struct httpd_request *request, void *context, struct err *err)
 {
     (void)context;
-    buf_text(httpd_reply(request), "{\"ok\":true}");
+    buf_text(httpd_reply(request), "{\"status\":\"ok\"}");
     return buf_status(httpd_reply(request), err);
 }
 
@@ -16,7 +16,7 @@ enum status endpoint_readyz(struct httpd_request *request, void *context, struct
     struct service *service = context;
     if (store_waiting(service->store) > WAITING_MAX)
         return err_set(err, STATUS_UNAVAILABLE, "more than %d writes wait", WAITING_MAX);
-    buf_text(httpd_reply(request), "{\"ready\":true}");
+    buf_text(httpd_reply(request), "{\"status\":\"ok\"}");
     return buf_status(httpd_reply(request), err);
 }
 
