@@ -16,7 +16,7 @@
 struct settings {
     struct httpd_options httpd;
     const char *data, *model, *dataset;
-    int64_t threads, fake_clock; /* ms; negative: the real one */
+    int64_t threads, hot_mb, fake_clock; /* ms; negative: the real one */
     struct buf config;
 };
 
@@ -55,7 +55,7 @@ static enum status start(struct daemon *d, const struct settings *set, struct er
     TRY(check_settings(set, err));
     TRY(folder_open(&d->folder, set->data, err));
     TRY(ranker_open(set->model, set->dataset, &d->ranker, err));
-    struct store_options options = {d->folder.path, &d->clock, ranker_model_hash(d->ranker)};
+    struct store_options options = {d->folder.path, &d->clock, ranker_model_hash(d->ranker), (size_t)set->hot_mb << 20};
     TRY(store_open(&options, &d->store, err));
     struct scorer scorer = {&SCORER_RANKER, d->ranker};
     TRY(service_init(&d->service, d->store, &scorer, err));
@@ -94,7 +94,7 @@ static void wait_for_signals(struct daemon *d, const sigset_t *signals)
 }
 
 static struct settings settings = {
-    .httpd = {.listen = "127.0.0.1:8470"}, .threads = 2, .fake_clock = -1, .config = BUF_INIT};
+    .httpd = {.listen = "127.0.0.1:8470"}, .threads = 2, .hot_mb = 1024, .fake_clock = -1, .config = BUF_INIT};
 
 static int run(int n_operands, char **operands)
 {
@@ -129,6 +129,8 @@ int main(int argc, char **argv)
         {"model", OPT_TEXT, &settings.model, "FILE", "made by trimtab-ranker train", 0, 0},
         {"dataset", OPT_TEXT, &settings.dataset, "FILE", "made by trimtab-ranker import: users and items", 0, 0},
         {"threads", OPT_INT, &settings.threads, "N", "threads that read, score and answer", 1, 256},
+        {"hot-mb", OPT_INT, &settings.hot_mb, "MB", "memory for units and event ids of live rounds; then new ones wait",
+         1, 1048576},
         {"fake-clock", OPT_INT, &settings.fake_clock, "MS", "tests: a clock that stands still until PUT /v1/clock", 0,
          140737488355328.0},
         {"config", OPT_CONFIG, &settings.config, "FILE", "the same options, one 'name = value' a line", 0, 0},

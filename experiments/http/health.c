@@ -59,6 +59,10 @@ enum status endpoint_metrics(struct httpd_request *request, void *context, struc
                "# HELP trimtab_writes_waiting jobs that wait for the writer\n# TYPE trimtab_writes_waiting gauge\n"
                "trimtab_writes_waiting %zu\n",
                store_waiting(service->store));
+    buf_printf(out,
+               "# HELP trimtab_hot_bytes memory of the live rounds\n# TYPE trimtab_hot_bytes gauge\n"
+               "trimtab_hot_bytes %zu\n",
+               store_hot_bytes(service->store));
     write_http(out, service->httpd);
     return buf_status(out, err);
 }

@@ -18,7 +18,7 @@ void lab_start(struct lab *lab, int64_t now_ms)
         assert_non_null(mkdtemp(lab->folder));
     }
     clock_init_fake(&lab->clock, now_ms);
-    struct store_options options = {lab->folder, &lab->clock, FAKE_SCORER.type->model_hash(NULL)};
+    struct store_options options = {lab->folder, &lab->clock, FAKE_SCORER.type->model_hash(NULL), lab->hot_max};
     assert_ok(store_open(&options, &lab->store, &err), &err);
     assert_ok(service_init(&lab->service, lab->store, &FAKE_SCORER, &err), &err);
     assert_ok(service_check_heads(&lab->service, &err), &err);
