@@ -68,6 +68,11 @@ enum status keymap_insert(struct keymap *map, struct key128 key, uint32_t value,
     return STATUS_OK;
 }
 
+size_t keymap_bytes(const struct keymap *map)
+{
+    return map->n_slots * (sizeof *map->keys + sizeof *map->values);
+}
+
 uint64_t key_u64(const uint8_t *bytes)
 {
     uint64_t x = 0;

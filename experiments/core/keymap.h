@@ -31,6 +31,9 @@ bool keymap_find(const struct keymap *map, struct key128 key, uint32_t *ret);
 /* The key is not there yet (assert); value < UINT32_MAX.  On failure the map is as it was. */
 MUST_CHECK enum status keymap_insert(struct keymap *map, struct key128 key, uint32_t value, struct err *err);
 
+/* Heap held, in bytes. */
+size_t keymap_bytes(const struct keymap *map);
+
 /* Big-endian bytes to an integer and back, for keys on disk. */
 uint64_t key_u64(const uint8_t *bytes);
 void key_bytes(struct key128 key, uint8_t ret[16]);

@@ -161,6 +161,12 @@ int64_t tally_least_units(const struct tally *t, const bool *stopped, bool *ret_
     return least;
 }
 
+size_t tally_bytes(const struct tally *t)
+{
+    size_t unit = sizeof *t->arm + sizeof *t->counted + sizeof *t->first_ms + t->layout.n_columns * sizeof *t->total;
+    return t->capacity * unit;
+}
+
 int64_t tally_units(const struct tally *t)
 {
     int64_t n = 0;

@@ -51,6 +51,8 @@ MUST_CHECK enum status tally_event(struct tally *t, uint32_t unit, const char *t
 
 /* Fewest units of an arm that is not stopped; *ret_all_stopped when there is none. */
 int64_t tally_least_units(const struct tally *t, const bool *stopped, bool *ret_all_stopped);
+/* Heap held for the units, in bytes. */
+size_t tally_bytes(const struct tally *t);
 /* Counted units of all arms. */
 int64_t tally_units(const struct tally *t);
 

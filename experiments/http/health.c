@@ -7,7 +7,7 @@ enum { WAITING_MAX = 32768 }; /* half of the writer's queue: a balancer should l
 enum status endpoint_healthz(struct httpd_request *request, void *context, struct err *err)
 {
     (void)context;
-    buf_text(httpd_reply(request), "{\"ok\":true}");
+    buf_text(httpd_reply(request), "{\"status\":\"ok\"}");
     return buf_status(httpd_reply(request), err);
 }
 
@@ -16,7 +16,7 @@ enum status endpoint_readyz(struct httpd_request *request, void *context, struct
     struct service *service = context;
     if (store_waiting(service->store) > WAITING_MAX)
         return err_set(err, STATUS_UNAVAILABLE, "more than %d writes wait", WAITING_MAX);
-    buf_text(httpd_reply(request), "{\"ready\":true}");
+    buf_text(httpd_reply(request), "{\"status\":\"ok\"}");
     return buf_status(httpd_reply(request), err);
 }
 
@@ -59,6 +59,10 @@ enum status endpoint_metrics(struct httpd_request *request, void *context, struc
                "# HELP trimtab_writes_waiting jobs that wait for the writer\n# TYPE trimtab_writes_waiting gauge\n"
                "trimtab_writes_waiting %zu\n",
                store_waiting(service->store));
+    buf_printf(out,
+               "# HELP trimtab_hot_bytes memory of the live rounds\n# TYPE trimtab_hot_bytes gauge\n"
+               "trimtab_hot_bytes %zu\n",
+               store_hot_bytes(service->store));
     write_http(out, service->httpd);
     return buf_status(out, err);
 }

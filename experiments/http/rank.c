@@ -61,13 +61,15 @@ static void sign(struct rank_call *call)
     request_id_sign(&id, store_signing_key(store), call->request_id);
 }
 
-/* Decide under call->view and write the reply. */
-static enum status compose(struct rank_call *call, struct err *err)
+/* Decide under call->view and write the reply; full: a new unit, for which the store has no room. */
+static enum status compose(struct rank_call *call, bool full, struct err *err)
 {
     struct exposure *x = &call->exposure;
     struct buf *reply = httpd_reply(call->request);
     *x = (struct exposure){.view = call->view, .unit = call->in.unit, .at_ms = store_now_ms(call->service->store)};
     x->arm = view_assign(call->view, x->unit, &x->key);
+    if (full)
+        x->arm = ARM_NONE;
     if (call->in.request_id) {
         x->request_name = call->in.request_id;
         x->body_hash = call->body_hash;
@@ -81,18 +83,26 @@ static enum status compose(struct rank_call *call, struct err *err)
     return buf_status(reply, err);
 }
 
+static enum status decide_again(struct rank_call *call, enum exposure_result *ret, struct buf *known, struct err *err)
+{
+    struct store *store = call->service->store;
+    view_release(call->view);
+    call->view = NULL;
+    TRY(store_view(store, call->in.experiment, &call->view, err));
+    TRY(compose(call, false, err));
+    return store_expose(store, &call->exposure, ret, known, err);
+}
+
 static enum status rank_run(struct store *store, void *context, struct err *err)
 {
     struct rank_call *call = context;
     enum exposure_result result = EXPOSURE_STALE;
     struct buf known = BUF_INIT;
     enum status s = store_expose(store, &call->exposure, &result, &known, err);
-    if (s == STATUS_OK && result == EXPOSURE_STALE) {
-        view_release(call->view);
-        call->view = NULL;
-        s = store_view(store, call->in.experiment, &call->view, err);
-        if (s == STATUS_OK)
-            s = compose(call, err);
+    if (s == STATUS_OK && result == EXPOSURE_STALE)
+        s = decide_again(call, &result, &known, err);
+    if (s == STATUS_OK && result == EXPOSURE_FULL) {
+        s = compose(call, true, err);
         if (s == STATUS_OK)
             s = store_expose(store, &call->exposure, &result, &known, err);
     }
@@ -126,7 +136,7 @@ static enum status prepare(struct rank_call *call, struct err *err)
     if (call->in.request_id)
         TRY(hash_body(call, err));
     TRY(rank_score(&call->in, call->service, &call->scores, err));
-    return compose(call, err);
+    return compose(call, false, err);
 }
 
 static enum status submit(struct rank_call *call, struct err *err)

@@ -23,7 +23,7 @@ const struct httpd_route SERVICE_ROUTES[] = {
     {"PUT", "/v1/clock", endpoint_clock_put, 4 * KB, "control"},
     {"GET", "/healthz", endpoint_healthz, 0, NULL},
     {"GET", "/readyz", endpoint_readyz, 0, NULL},
-    {"GET", "/metrics", endpoint_metrics, 0, NULL},
+    {"GET", "/metrics", endpoint_metrics, 0, "*"},
     {"GET", "/openapi.yaml", endpoint_openapi, 0, NULL},
     {NULL, NULL, NULL, 0, NULL},
 };

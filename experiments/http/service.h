@@ -16,7 +16,7 @@ struct service {
     struct store *store; /* borrowed, as the next */
     struct scorer scorer;
     struct scratch_pool *scratches; /* owned */
-    struct httpd *httpd;            /* for the counts in /metrics; NULL until the server runs */
+    struct httpd *_Atomic httpd;    /* for the counts in /metrics; NULL until the server runs */
     _Atomic int64_t ranks_served, ranks_default, ranks_repeated;
     _Atomic int64_t events_accepted, events_duplicate, events_late, events_orphan;
 };

@@ -183,6 +183,9 @@ enum status store_ingest(struct store *store, size_t n, const struct store_event
                          struct err *err)
 {
     struct event_counts counts = {0};
+    if (store_full(store))
+        return err_set(err, STATUS_UNAVAILABLE, "the live rounds hold %zu MB, all they may: end one or raise --hot-mb",
+                       store_hot_bytes(store) >> 20);
     store->dirty = true;
     for (size_t i = 0; i < n; i++) {
         struct target target;

@@ -50,13 +50,14 @@ static enum status insert_experiment(struct store *store, const char *name, cons
                                      const struct buf *text, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_EXPERIMENT_ADD];
-    struct experiment *e = NULL;
     db_bind_text(stmt, 1, name);
     db_bind_text(stmt, 2, buf_string(text));
     db_bind_int(stmt, 3, store_now_ms(store));
     TRY(db_run(stmt, err));
     int64_t id = db_last_id(store->db);
-    TRY(store_add_experiment(store, &e, err));
+    struct experiment *e = store_add_experiment(store);
+    if (!e)
+        return err_no_memory(err);
     e->id = id;
     e->plan = *plan;
     e->next_round = 1;

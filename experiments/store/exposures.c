@@ -70,6 +70,12 @@ static enum status record(struct store *store, struct experiment *e, const struc
     return store_advance(store, e, false, err);
 }
 
+/* A unit that the live rounds have no room for. */
+static bool no_room(const struct store *store, const struct experiment *e, const struct exposure *x)
+{
+    return x->arm != ARM_NONE && store_full(store) && !keymap_find(&e->round->units, x->key, NULL);
+}
+
 enum status store_expose(struct store *store, const struct exposure *x, enum exposure_result *ret,
                          struct buf *ret_reply, struct err *err)
 {
@@ -78,6 +84,8 @@ enum status store_expose(struct store *store, const struct exposure *x, enum exp
     if (x->request_name)
         TRY(find_named(store, x, &there, ret_reply, err));
     *ret = there ? EXPOSURE_REPEAT : e && e->view == x->view ? EXPOSURE_RECORDED : EXPOSURE_STALE;
+    if (*ret == EXPOSURE_RECORDED && no_room(store, e, x))
+        *ret = EXPOSURE_FULL;
     if (*ret != EXPOSURE_RECORDED)
         return STATUS_OK;
     if (x->request_name)

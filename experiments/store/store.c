@@ -8,6 +8,28 @@
 
 enum { TICK_MS = 50 };
 
+static void measure_hot(struct store *store)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < store->n_experiments; i++) {
+        const struct hot_round *round = store->experiments[i]->round;
+        if (round)
+            n += keymap_bytes(&round->units) + keymap_bytes(&round->events) + tally_bytes(&round->tally) +
+                 (round->seen ? keymap_bytes(&round->seen->keys) : 0);
+    }
+    atomic_store(&store->hot_bytes, n);
+}
+
+bool store_full(const struct store *store)
+{
+    return store->hot_max > 0 && atomic_load(&store->hot_bytes) > store->hot_max;
+}
+
+size_t store_hot_bytes(struct store *store)
+{
+    return atomic_load(&store->hot_bytes);
+}
+
 /* What every job starts with: hot state that equals the rows, and rounds whose time has come ended. */
 static enum status get_ready(struct store *store, struct err *err)
 {
@@ -18,6 +40,7 @@ static enum status get_ready(struct store *store, struct err *err)
     store->dirty = false;
     for (size_t i = 0; i < store->n_experiments; i++)
         TRY(store_advance(store, store->experiments[i], false, err));
+    measure_hot(store);
     return STATUS_OK;
 }
 
@@ -205,6 +228,7 @@ enum status store_open(const struct store_options *options, struct store **ret, 
     uint64_t nonce = 0;
     pthread_mutex_init(&store->mutex, NULL);
     store->clock = options->clock;
+    store->hot_max = options->hot_max;
     snprintf(store->model_hash, sizeof store->model_hash, "%s", options->model_hash);
     enum status s = rng_secret(&nonce, sizeof nonce, err);
     atomic_init(&store->nonce, nonce);

@@ -14,6 +14,10 @@
  * Before every job, and on a tick every 50 ms, rounds whose end has come are closed or frozen (round_life.h) inside the
  * same transaction.  Answers go out in job.done, so whatever a client was told is durable.
  *
+ * Live rounds together hold at most hot_max bytes (some 100 bytes a unit, 50 an event).  Beyond that, units that are
+ * not in a round yet get the default and are not counted, whatever their arm would have been, so effects stay unbiased;
+ * and events are refused as unavailable.  Ending a round frees its part.
+ *
  * A round's rows are only read again while it is live.  Results of a final round are a frozen text; the tables keep its
  * units (for exclude_seen) and raw rows. */
 #ifndef TRIMTAB_EXPERIMENTS_STORE_STORE_H
@@ -30,6 +34,7 @@ struct store_options {
     const char *folder;     /* made with mode 0700 when it is not there; holds experiments.db */
     struct clock *clock;    /* borrowed; a fake one is moved to where it stood when the store was last open */
     const char *model_hash; /* copied; 64 characters */
+    size_t hot_max;         /* bytes of all live rounds; 0: no limit */
 };
 
 /* Opens, migrates, rebuilds, starts the writer. */
@@ -58,6 +63,8 @@ int64_t store_now_ms(struct store *store);
 const uint8_t *store_signing_key(const struct store *store);
 /* Jobs that wait for the writer. */
 size_t store_waiting(struct store *store);
+/* Bytes of the live rounds, as of the last job. */
+size_t store_hot_bytes(struct store *store);
 /* A number no other call in any process returned. */
 uint64_t store_nonce(struct store *store);
 
@@ -131,6 +138,7 @@ struct exposure {
 enum exposure_result {
     EXPOSURE_RECORDED,
     EXPOSURE_STALE, /* nothing done: the view has changed, decide again under the current one */
+    EXPOSURE_FULL,  /* nothing done: no room for a new unit; serve the default */
     EXPOSURE_REPEAT /* the name is known with this body; its reply has been appended to ret_reply */
 };
 /* STATUS_CONFLICT: the name is known with another body. */

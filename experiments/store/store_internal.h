@@ -47,6 +47,8 @@ struct store {
     char model_hash[DIGEST_HEX_SIZE]; /* const */
     uint8_t key[REQUEST_KEY_SIZE];    /* const */
     _Atomic uint64_t nonce;
+    size_t hot_max;           /* const */
+    _Atomic size_t hot_bytes; /* of the live rounds, when the job started */
     struct db_writer *writer;
     struct store_job tick;
     struct db *db; /* the writer's, once it runs */
@@ -64,8 +66,8 @@ struct store {
 /* store_load.c */
 MUST_CHECK enum status store_rebuild(struct store *store, struct err *err);
 void store_forget(struct store *store);
-/* Adds an empty one to the list. */
-MUST_CHECK enum status store_add_experiment(struct store *store, struct experiment **ret, struct err *err);
+/* An empty one, added to the list; NULL: out of memory. */
+MUST_CHECK struct experiment *store_add_experiment(struct store *store);
 void hot_round_free(struct hot_round *round); /* NULL is fine */
 /* The round's units of earlier rounds, from the rows. */
 MUST_CHECK enum status store_load_seen(struct store *store, const struct experiment *e, struct hot_round *round,
@@ -75,6 +77,8 @@ MUST_CHECK enum status store_publish(struct store *store, struct experiment *e, 
 
 /* store.c */
 MUST_CHECK enum status store_find(struct store *store, const char *name, struct experiment **ret, struct err *err);
+/* Whether the live rounds hold all they may. */
+bool store_full(const struct store *store);
 struct experiment *store_by_number(struct store *store, int64_t id);
 
 /* rounds.c */

@@ -31,19 +31,16 @@ void store_forget(struct store *store)
     store->n_experiments = 0;
 }
 
-enum status store_add_experiment(struct store *store, struct experiment **ret, struct err *err)
+struct experiment *store_add_experiment(struct store *store)
 {
-    size_t n = store->n_experiments + 1;
-    struct experiment **more = mem_resize(store->experiments, n, sizeof *more);
+    struct experiment **more = mem_resize(store->experiments, store->n_experiments + 1, sizeof(void *));
     if (!more)
-        return err_no_memory(err);
+        return NULL;
     store->experiments = more;
     struct experiment *e = mem_alloc(1, sizeof *e);
-    if (!e)
-        return err_no_memory(err);
-    store->experiments[store->n_experiments++] = e;
-    *ret = e;
-    return STATUS_OK;
+    if (e)
+        store->experiments[store->n_experiments++] = e;
+    return e;
 }
 
 static enum status parse(const char *text, struct json **ret, struct err *err)
@@ -231,24 +228,26 @@ static enum status load_round(struct store *store, struct experiment *e, struct 
     return store_load_seen(store, e, round, err);
 }
 
+static enum status load_experiment(struct store *store, struct db_stmt *stmt, struct err *err)
+{
+    struct experiment *e = store_add_experiment(store);
+    if (!e)
+        return err_no_memory(err);
+    e->id = db_column_int(stmt, 0);
+    snprintf(e->name, sizeof e->name, "%s", db_column_text(stmt, 1));
+    e->next_round = db_column_int(stmt, 3);
+    TRY(parse(db_column_text(stmt, 2), &e->body, err));
+    struct json_at root = json_root(e->body);
+    return definition_experiment(&root, &e->plan, err);
+}
+
 static enum status load_experiments(struct store *store, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_EXPERIMENTS];
     bool row = true;
     enum status s = db_step(stmt, &row, err);
     while (s == STATUS_OK && row) {
-        struct experiment *e = NULL;
-        s = store_add_experiment(store, &e, err);
-        if (s == STATUS_OK) {
-            e->id = db_column_int(stmt, 0);
-            snprintf(e->name, sizeof e->name, "%s", db_column_text(stmt, 1));
-            e->next_round = db_column_int(stmt, 3);
-            s = parse(db_column_text(stmt, 2), &e->body, err);
-        }
-        if (s == STATUS_OK) {
-            struct json_at root = json_root(e->body);
-            s = definition_experiment(&root, &e->plan, err);
-        }
+        s = load_experiment(store, stmt, err);
         if (s == STATUS_OK)
             s = db_step(stmt, &row, err);
     }
@@ -315,7 +314,7 @@ static enum status replace_view(struct store *store, struct view *view, struct e
     while (i < store->n_views && store->views[i]->experiment != view->experiment)
         i++;
     if (i == store->n_views) {
-        more = mem_resize(store->views, i + 1, sizeof *more);
+        more = mem_resize(store->views, i + 1, sizeof(void *));
         if (more) {
             store->views = more;
             store->n_views = i + 1;

@@ -30,7 +30,7 @@ static void rig_open(struct rig *rig)
         assert_non_null(mkdtemp(rig->folder));
     }
     clock_init_fake(&rig->clock, START);
-    assert_ok(store_open(&(struct store_options){rig->folder, &rig->clock, MODEL}, &rig->store, &err), &err);
+    assert_ok(store_open(&(struct store_options){rig->folder, &rig->clock, MODEL, 0}, &rig->store, &err), &err);
 }
 
 static void rig_close(struct rig *rig, bool remove)
@@ -318,7 +318,7 @@ static void opening_fails(void **state)
         struct store *store = NULL;
         clock_init_fake(&rig.clock, START);
         mem_fault_after(n);
-        enum status s = store_open(&(struct store_options){rig.folder, &rig.clock, MODEL}, &store, &err);
+        enum status s = store_open(&(struct store_options){rig.folder, &rig.clock, MODEL, 0}, &store, &err);
         mem_fault_after(-1);
         store_close(store);
         if (s == STATUS_OK)

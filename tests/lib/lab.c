@@ -18,13 +18,13 @@ void lab_start(struct lab *lab, int64_t now_ms)
         assert_non_null(mkdtemp(lab->folder));
     }
     clock_init_fake(&lab->clock, now_ms);
-    struct store_options options = {lab->folder, &lab->clock, FAKE_SCORER.type->model_hash(NULL)};
+    struct store_options options = {lab->folder, &lab->clock, FAKE_SCORER.type->model_hash(NULL), lab->hot_max};
     assert_ok(store_open(&options, &lab->store, &err), &err);
     assert_ok(service_init(&lab->service, lab->store, &FAKE_SCORER, &err), &err);
     assert_ok(service_check_heads(&lab->service, &err), &err);
     struct httpd_options http = {.listen = "127.0.0.1:0", .routes = SERVICE_ROUTES, .context = &lab->service};
     assert_ok(httpd_start(&http, &lab->httpd, &err), &err);
-    lab->service.httpd = lab->httpd;
+    atomic_store(&lab->service.httpd, lab->httpd);
     snprintf(url, sizeof url, "http://127.0.0.1:%d", httpd_port(lab->httpd));
     assert_ok(httpc_init(&err), &err);
     assert_ok(httpc_new(&(struct httpc_options){.base_url = url}, &lab->client, &err), &err);

@@ -13,6 +13,7 @@ struct lab {
     struct service service;
     struct httpd *httpd;
     struct httpc *client;
+    size_t hot_max; /* of the store; 0: no limit */
 };
 
 /* Asserts.  folder "" makes a new one. */

@@ -194,7 +194,7 @@ static void events_find_their_place(void **state)
 {
     (void)state;
     struct lab lab = {0};
-    char unit[20], more[200], other[20];
+    char unit[20], more[300], other[20];
     open_feed(&lab);
     unit_in(&lab, "a1", unit);
     unit_in(&lab, "default", other);
@@ -394,6 +394,32 @@ static void without_settling_a_round_is_final_at_once(void **state)
     lab_remove(&lab);
 }
 
+/* With no room left, units of the round go on, new ones get the default, and events wait. */
+static void a_full_store_serves_the_default(void **state)
+{
+    (void)state;
+    struct lab lab = {.hot_max = 1};
+    char unit[20], other[20];
+    open_feed(&lab);
+    unit_in(&lab, "a1", unit);
+    unit_in(&lab, "control", other);
+    struct json *answer = lab_rank(&lab, unit, ""); /* the first: nothing was held before it */
+    assert_string_equal(answer_text(answer, "arm"), "a1");
+    json_free(answer);
+    answer = lab_rank(&lab, other, "");
+    assert_string_equal(answer_text(answer, "arm"), "default");
+    json_free(answer);
+    answer = lab_rank(&lab, unit, "");
+    assert_string_equal(answer_text(answer, "arm"), "a1");
+    json_free(answer);
+    lab_refuses(&lab, "POST", "/v1/events",
+                "{\"events\":[{\"event_id\":\"e\",\"request_id\":\"r\",\"type\":\"click\"}]}", 503,
+                "all they may: end one or raise --hot-mb");
+    assert_close(result(&lab, "arms.0.units"), 0, 0);
+    assert_close(result(&lab, "arms.1.requests"), 2, 0);
+    lab_remove(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +432,7 @@ int main(void)
         cmocka_unit_test(a_stopped_arm_gets_the_default),
         cmocka_unit_test(a_round_ends_by_the_clock),
         cmocka_unit_test(without_settling_a_round_is_final_at_once),
+        cmocka_unit_test(a_full_store_serves_the_default),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
