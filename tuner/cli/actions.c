@@ -66,22 +66,31 @@ static enum status read_campaign(const char *path, struct buf *ret, struct err *
     struct json *json = NULL;
     TRY(file_read(path, FILE_MAX, ret, err));
     if (json_parse(buf_string(ret), ret->length, NULL, &json, err) != STATUS_OK)
-        return err_wrap(err, STATUS_INVALID, "%s is not JSON", path);
+        return err_wrap(err, STATUS_INVALID, "%s", path);
     json_free(json);
     return STATUS_OK;
+}
+
+/* The server does not know the file's name. */
+static enum status launch(const char *file, int64_t *ret_id, struct err *err)
+{
+    struct buf body = BUF_INIT;
+    enum status s = read_campaign(file, &body, err);
+    if (s == STATUS_OK) {
+        s = post(create ? "/v1/campaigns?create=true" : "/v1/campaigns", buf_string(&body), ret_id, err);
+        if (s == STATUS_INVALID)
+            s = err_wrap(err, s, "%s", file);
+    }
+    buf_done(&body);
+    return s;
 }
 
 int launch_run(int n, char **operands)
 {
     (void)n;
     struct err err = ERR_INIT;
-    struct buf body = BUF_INIT;
     int64_t id = 0;
-    enum status s = read_campaign(operands[0], &body, &err);
-    if (s == STATUS_OK)
-        s = post(create ? "/v1/campaigns?create=true" : "/v1/campaigns", buf_string(&body), &id, &err);
-    buf_done(&body);
-    if (s != STATUS_OK)
+    if (launch(operands[0], &id, &err) != STATUS_OK)
         return output_failed(&err);
     if (watch)
         return watch_campaign(id);

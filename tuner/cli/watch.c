@@ -135,7 +135,9 @@ static enum status look(struct watch *w, int *ret_exit, bool *ret_answered, stru
     TRY(session_ask(w->session, "GET", w->path, NULL, &json, ret_answered, err));
     const struct json_at status = json_root(json);
     *ret_exit = end_of(&status);
-    enum status s = show(w, &status, err);
+    enum status s = STATUS_OK;
+    if (*ret_exit < 0 || as_json || canonical)
+        s = show(w, &status, err);
     if (s == STATUS_OK && *ret_exit >= 0)
         s = conclude(w, &status, err);
     json_free(json);
@@ -148,13 +150,16 @@ static bool may_retry(struct watch *w, enum status s, const struct err *err)
     if (!w->answered || (s != STATUS_UNAVAILABLE && s != STATUS_TIMEOUT))
         return false;
     const int64_t now = clock_monotonic_ns();
-    if (w->silent_since_ns == 0) {
+    const bool first = w->silent_since_ns == 0;
+    if (first)
         w->silent_since_ns = now;
+    const bool again = now - w->silent_since_ns < patience_s * 1000000000;
+    if (first && again) {
         end_line(w);
         fflush(stdout);
         fprintf(stderr, "trimtab: %s; trying again\n", err->text);
     }
-    return now - w->silent_since_ns < patience_s * 1000000000;
+    return again;
 }
 
 static int follow(struct watch *w)
