@@ -1,26 +1,28 @@
 /* trimtab-traffic: plays users against the experiment API, simulated ones (--world) or logged ones (--log). */
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 
 #include "base/core/file.h"
+#include "base/core/mem.h"
 #include "base/core/opt.h"
 #include "base/httpc/httpc.h"
 #include "experiments/traffic/export.h"
 #include "experiments/traffic/log_player.h"
+#include "experiments/traffic/verdict.h"
 #include "experiments/traffic/world_player.h"
 #include "ranker/day.h"
 
-enum { MAX_WORLD_FILE = 1 << 20 };
+enum { MAX_FILE = 1 << 20 };
 
 static struct {
     const char *world, *export_folder;
-    const char *log, *dataset, *log_days;
+    const char *log, *dataset, *log_days, *verdict, *model;
     const char *experiments, *experiment, *token_file;
-    int64_t seed, threads, days;
+    int64_t seed, threads, days, replicates;
     double speed, idle_s, give_up_s;
-    bool until_idle, only_in_rounds, quiet;
-} options = {.log_days = "20220501..20220504", .seed = 1, .threads = 32, .idle_s = 30.0, .give_up_s = 300.0};
+    bool until_idle, only_in_rounds, quiet, json;
+} options = {
+    .log_days = "20220501..20220504", .seed = 1, .threads = 32, .replicates = 2000, .idle_s = 30.0, .give_up_s = 300.0};
 
 static const struct opt OPTIONS[] = {
     {"world", OPT_TEXT, &options.world, "FILE", "simulated users: a world file (docs/worlds.md)", 0, 0},
@@ -30,6 +32,10 @@ static const struct opt OPTIONS[] = {
     {"dataset", OPT_TEXT, &options.dataset, "FILE", "that log as trimtab-ranker has imported it: saves reading DIR", 0,
      0},
     {"log-days", OPT_TEXT, &options.log_days, "A..B", "days of the log to play, yyyymmdd", 0, 0},
+    {"verdict", OPT_TEXT, &options.verdict, "FILE", "judge FILE's weights on the log's confirmation users", 0, 0},
+    {"model", OPT_TEXT, &options.model, "FILE", "the model that scores for --verdict", 0, 0},
+    {"replicates", OPT_INT, &options.replicates, "N", "bootstrap samples of --verdict", 100, 100000},
+    {"json", OPT_FLAG, &options.json, NULL, "the verdict as JSON", 0, 0},
     {"experiments", OPT_TEXT, &options.experiments, "URL", "play against this experiment API", 0, 0},
     {"experiment", OPT_TEXT, &options.experiment, "EXP", "the experiment's id", 0, 0},
     {"token-file", OPT_TEXT, &options.token_file, "FILE", "bearer token with scopes serve, events and control", 0, 0},
@@ -65,7 +71,7 @@ static void catch_signals(void)
 static enum status read_world(const char *path, struct world_params *ret, struct err *err)
 {
     struct buf text = BUF_INIT;
-    enum status s = file_read(path, MAX_WORLD_FILE, &text, err);
+    enum status s = file_read(path, MAX_FILE, &text, err);
     if (s == STATUS_OK) {
         s = world_params_decode(buf_string(&text), text.length, ret, err);
         if (s != STATUS_OK)
@@ -148,6 +154,54 @@ static enum status play_slates(const struct slates *slates, struct err *err)
     return s;
 }
 
+static enum status compute_verdict(const struct slates *slates, const struct verdict_question *question, const float *p,
+                                   struct err *err)
+{
+    struct buf text = BUF_INIT;
+    struct verdict *verdict = mem_alloc(1, sizeof *verdict);
+    if (verdict == NULL)
+        return err_no_memory(err);
+    enum status s =
+        verdict_compute(slates, p, question, (size_t)options.replicates, (uint64_t)options.seed, verdict, err);
+    if (s == STATUS_OK) {
+        (options.json ? verdict_write_json : verdict_write_text)(verdict, question, slates->dataset, &text);
+        s = buf_status(&text, err);
+    }
+    if (s == STATUS_OK)
+        fputs(buf_string(&text), stdout);
+    buf_done(&text);
+    mem_free(verdict);
+    return s;
+}
+
+static enum status read_question(const struct dataset *dataset, struct verdict_question *ret, struct err *err)
+{
+    struct buf text = BUF_INIT;
+    enum status s = file_read(options.verdict, MAX_FILE, &text, err);
+    if (s == STATUS_OK) {
+        s = verdict_question_decode(buf_string(&text), text.length, dataset, ret, err);
+        if (s != STATUS_OK)
+            s = err_wrap(err, s, "verdict file %s", options.verdict);
+    }
+    buf_done(&text);
+    return s;
+}
+
+static enum status do_verdict(const struct slates *slates, struct err *err)
+{
+    struct verdict_question question;
+    struct ranker *ranker = NULL;
+    float *p = NULL;
+    TRY(read_question(slates->dataset, &question, err));
+    TRY(ranker_open(options.model, options.dataset, &ranker, err));
+    enum status s = verdict_score(slates, ranker, &p, err);
+    if (s == STATUS_OK)
+        s = compute_verdict(slates, &question, p, err);
+    mem_free(p);
+    ranker_close(ranker);
+    return s;
+}
+
 static enum status do_log(struct err *err)
 {
     int32_t first = 0, last = 0;
@@ -165,7 +219,10 @@ static enum status do_log(struct err *err)
         if (!options.quiet)
             fprintf(stderr, "traffic: %zu slates of %zu tuning and %zu confirmation users\n", slates.n_slates,
                     slates.n_tuning, slates.n_confirmation);
-        s = play_slates(&slates, err);
+        if (options.verdict != NULL)
+            s = do_verdict(&slates, err);
+        if (s == STATUS_OK && options.experiments != NULL)
+            s = play_slates(&slates, err);
         slates_done(&slates);
     }
     dataset_free(dataset);
@@ -183,17 +240,22 @@ static enum status do_world(struct err *err)
     return STATUS_OK;
 }
 
-static const char *what_is_missing(void)
+static const char *wrong_usage(void)
 {
-    if ((options.world != NULL) == (options.log != NULL))
+    const bool world = options.world != NULL, log = options.log != NULL || options.dataset != NULL;
+    if (world == log)
         return "one of --world FILE and --log DIR is needed";
-    if (options.log != NULL && options.export_folder != NULL)
+    if (log && options.export_folder != NULL)
         return "--export belongs to --world";
-    if (options.experiments == NULL && options.export_folder == NULL)
-        return options.world != NULL ? "--export DIR or --experiments URL is missing: there is nothing to do"
-                                     : "--experiments URL is missing: there is nothing to do";
+    if (world && options.verdict != NULL)
+        return "--verdict belongs to --log";
+    if (options.verdict != NULL && (options.model == NULL || options.dataset == NULL))
+        return "--verdict needs --model FILE and --dataset FILE";
     if (options.experiments != NULL && options.experiment == NULL)
         return "--experiment EXP is missing";
+    if (options.experiments == NULL && options.export_folder == NULL && options.verdict == NULL)
+        return world ? "--export DIR or --experiments URL is missing: there is nothing to do"
+                     : "--verdict FILE or --experiments URL is missing: there is nothing to do";
     return NULL;
 }
 
@@ -202,9 +264,9 @@ static int run(int n_operands, char **operands)
     (void)n_operands;
     (void)operands;
     struct err err = ERR_INIT;
-    const char *missing = what_is_missing();
-    if (missing != NULL) {
-        fprintf(stderr, "trimtab-traffic: %s\n", missing);
+    const char *wrong = wrong_usage();
+    if (wrong != NULL) {
+        fprintf(stderr, "trimtab-traffic: %s\n", wrong);
         return EXIT_USAGE;
     }
     catch_signals();

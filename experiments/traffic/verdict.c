@@ -44,10 +44,8 @@ static enum status read_heads(const struct json_at *root, const char *key, const
         size_t h = 0;
         while (h < dataset_n_heads(dataset) && strcmp(dataset_head_name(dataset, h), item.key) != 0)
             h++;
-        if (h == dataset_n_heads(dataset)) {
-            (void)!json_refuse(&item, err, "names no head of the log");
-            return err_wrap(err, STATUS_UNPROCESSABLE, "verdict file");
-        }
+        if (h == dataset_n_heads(dataset))
+            return err_set(err, STATUS_UNPROCESSABLE, "%s.%s names no head of the log", key, item.key);
         TRY(json_number(&item, -1e9, 1e9, &ret[h], err));
     }
     bool any = false;

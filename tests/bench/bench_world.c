@@ -1,0 +1,359 @@
+/* bench_world: what tuning is worth in a world, by long simulation with a trained ranker's probabilities.
+ *
+ *   bench_world WORLD MODEL DATASET [--values "long_click=1,save=0.5"] [--days N] [--seed N] [--search N] [--sweep]
+ *
+ * Weights are written as shares: w_h = share_h / m_h, m_h the ranker's mean probability, so the plug-in weights have
+ * share_h = value_h.  The value of a policy is the weighted sum of relative effects on events per unit against plug-in,
+ * from the same people with the same luck.  The search is an evolution strategy in a box (no model of the world in it);
+ * what it finds is judged on another seed, so the reported gain is not the luckiest of many.
+ * It compares no optimizers: it is for setting a world's parameters, and for its attainable optimum. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/core/clock.h"
+#include "base/core/file.h"
+#include "base/core/mem.h"
+#include "base/core/opt.h"
+#include "experiments/traffic/world_ranked.h"
+
+static struct {
+    const char *values, *free_heads;
+    int64_t days, seed, search, arm_units;
+    bool sweep;
+} options = {.values = "long_click=1,save=0.5", .free_heads = "", .days = 2, .seed = 101, .arm_units = 4000};
+
+static const struct opt OPTIONS[] = {
+    {"values", OPT_TEXT, &options.values, "LIST", "business value of heads", 0, 0},
+    {"free", OPT_TEXT, &options.free_heads, "LIST", "heads without value whose weight may have either sign", 0, 0},
+    {"days", OPT_INT, &options.days, "N", "days of one play", 1, 100},
+    {"seed", OPT_INT, &options.seed, "N", "play seed of the search; the judgement uses the next one", 0, 9e15},
+    {"search", OPT_INT, &options.search, "N", "generations of 16 plays; 0: no search", 0, 1000},
+    {"arm-units", OPT_INT, &options.arm_units, "N", "units of an arm for the standard error shown", 10, 1e9},
+    {"sweep", OPT_FLAG, &options.sweep, NULL, "vary one share at a time", 0, 0},
+    OPT_END,
+};
+
+enum { MAX_WIDTH = WORLD_RUN_HEADS + WORLD_MAX_HEADS, POPULATION = 16, PARENTS = 4 };
+
+/* One play seed: totals of the control are kept to compare with. */
+struct lab {
+    const struct world_params *params;
+    struct world *world;
+    struct world_ranked *ranked;
+    double means[WORLD_MAX_HEADS], values[WORLD_MAX_HEADS];
+    size_t n_users, width, n_units;
+    double *control, *other; /* [n_users * width] */
+    double control_mean[MAX_WIDTH];
+};
+
+static size_t head_index(const struct world_params *p, const char *name, size_t length)
+{
+    for (size_t h = 0; h < p->n_heads; h++) {
+        if (strlen(p->heads[h].name) == length && strncmp(p->heads[h].name, name, length) == 0)
+            return h;
+    }
+    return p->n_heads;
+}
+
+/* "long_click=1,save=0.5", or names alone (value 1). */
+static enum status parse_list(const struct world_params *p, const char *text, double *ret, struct err *err)
+{
+    while (*text != '\0') {
+        const size_t name = strcspn(text, "=,");
+        const size_t h = head_index(p, text, name);
+        if (h == p->n_heads)
+            return err_set(err, STATUS_INVALID, "\"%s\" does not begin with a head of this world", text);
+        text += name;
+        char *end = NULL;
+        ret[h] = *text == '=' ? strtod(text + 1, &end) : 1.0;
+        text = end != NULL ? end : text;
+        if (*text != '\0' && *text++ != ',')
+            return err_set(err, STATUS_INVALID, "a list is NAME=NUMBER,NAME=NUMBER");
+    }
+    return STATUS_OK;
+}
+
+static enum status play(struct lab *lab, const double *shares, double *totals, struct err *err)
+{
+    double weights[WORLD_MAX_HEADS];
+    for (size_t h = 0; h < lab->params->n_heads; h++)
+        weights[h] = shares[h] / lab->means[h];
+    world_ranked_set(lab->ranked, weights);
+    const struct world_run run = {lab->world, 0, (int)options.days, world_ranked_policy, NULL, lab->ranked};
+    memset(totals, 0, lab->n_users * lab->width * sizeof *totals);
+    return world_run(&run, totals, err);
+}
+
+static enum status lab_open(struct lab *lab, const struct world_params *params, const struct ranker *ranker,
+                            uint64_t seed, struct err *err)
+{
+    *lab = (struct lab){.params = params, .width = WORLD_RUN_HEADS + params->n_heads};
+    TRY(parse_list(params, options.values, lab->values, err));
+    TRY(world_open(params, seed, &lab->world, err));
+    TRY(world_ranked_new(lab->world, ranker, &lab->ranked, err));
+    world_ranked_means(lab->ranked, lab->means);
+    const struct world_run run = {.world = lab->world, .n_days = (int)options.days};
+    int64_t first;
+    world_run_users(&run, &first, &lab->n_users);
+    lab->control = mem_alloc(lab->n_users * lab->width, sizeof *lab->control);
+    lab->other = mem_alloc(lab->n_users * lab->width, sizeof *lab->other);
+    if (lab->control == NULL || lab->other == NULL)
+        return err_no_memory(err);
+    TRY(play(lab, lab->values, lab->control, err));
+    for (size_t u = 0; u < lab->n_users; u++) {
+        lab->n_units += lab->control[u * lab->width] > 0.0 ? 1 : 0;
+        for (size_t i = 0; i < lab->width; i++)
+            lab->control_mean[i] += lab->control[u * lab->width + i];
+    }
+    for (size_t i = 0; i < lab->width; i++)
+        lab->control_mean[i] /= (double)lab->n_units;
+    return STATUS_OK;
+}
+
+static void lab_close(struct lab *lab)
+{
+    mem_free(lab->control);
+    mem_free(lab->other);
+    world_ranked_free(lab->ranked);
+    world_close(lab->world);
+}
+
+struct effect {
+    double objective, se;       /* paired, over people */
+    double relative[MAX_WIDTH]; /* of every column */
+};
+
+/* Users who did not come are zeros in both plays; first visits do not depend on the policy. */
+static enum status measure(struct lab *lab, const double *shares, struct effect *ret, struct err *err)
+{
+    double mean[MAX_WIDTH] = {0.0}, squares = 0.0;
+    TRY(play(lab, shares, lab->other, err));
+    for (size_t u = 0; u < lab->n_users; u++) {
+        for (size_t i = 0; i < lab->width; i++)
+            mean[i] += lab->other[u * lab->width + i] / (double)lab->n_units;
+    }
+    for (size_t i = 0; i < lab->width; i++)
+        ret->relative[i] = mean[i] / lab->control_mean[i] - 1.0;
+    ret->objective = 0.0;
+    for (size_t h = 0; h < lab->params->n_heads; h++)
+        ret->objective += lab->values[h] * ret->relative[WORLD_RUN_HEADS + h];
+    /* delta method for the ratio of paired means: sum_h value_h (y_uh - R_h c_uh) / C_h */
+    for (size_t u = 0; u < lab->n_users; u++) {
+        double d = 0.0;
+        for (size_t h = 0; h < lab->params->n_heads; h++) {
+            const size_t at = u * lab->width + WORLD_RUN_HEADS + h, i = WORLD_RUN_HEADS + h;
+            d += lab->values[h] * (lab->other[at] - (1.0 + ret->relative[i]) * lab->control[at]) / lab->control_mean[i];
+        }
+        squares += d * d;
+    }
+    ret->se = sqrt(squares) / (double)lab->n_units;
+    return STATUS_OK;
+}
+
+static void print_control(const struct lab *lab)
+{
+    const struct world_params *p = lab->params;
+    const double n = (double)lab->n_units;
+    double objective_var = 0.0;
+    printf("plug-in: %zu units in %d days, %.3f requests a unit, %.3f impressions\n", lab->n_units, (int)options.days,
+           lab->control_mean[WORLD_RUN_REQUESTS], lab->control_mean[WORLD_RUN_IMPRESSIONS]);
+    printf("%-12s %10s %12s %10s %22s\n", "head", "ranker m", "rate shown", "per unit", "rel. sd of a unit");
+    for (size_t h = 0; h < p->n_heads; h++) {
+        const size_t i = WORLD_RUN_HEADS + h;
+        double squares = 0.0;
+        for (size_t u = 0; u < lab->n_users; u++) {
+            if (lab->control[u * lab->width] > 0.0)
+                squares += pow(lab->control[u * lab->width + i] - lab->control_mean[i], 2.0);
+        }
+        printf("%-12s %10.4f %12.4f %10.4f %22.3f\n", p->heads[h].name, lab->means[h],
+               lab->control_mean[i] / lab->control_mean[WORLD_RUN_IMPRESSIONS], lab->control_mean[i],
+               sqrt(squares / n) / lab->control_mean[i]);
+    }
+    for (size_t u = 0; u < lab->n_users; u++) {
+        double d = 0.0;
+        if (lab->control[u * lab->width] <= 0.0)
+            continue;
+        for (size_t h = 0; h < p->n_heads; h++)
+            d += lab->values[h] *
+                 (lab->control[u * lab->width + WORLD_RUN_HEADS + h] / lab->control_mean[WORLD_RUN_HEADS + h] - 1.0);
+        objective_var += d * d / n;
+    }
+    printf("standard error of the objective of an arm with %lld units: %.2f %%\n\n", (long long)options.arm_units,
+           100.0 * sqrt(objective_var / (double)options.arm_units));
+}
+
+static void print_effect(const struct lab *lab, const double *shares, const struct effect *effect)
+{
+    printf("%+6.2f %% +- %.2f  shares", 100.0 * effect->objective, 100.0 * effect->se);
+    for (size_t h = 0; h < lab->params->n_heads; h++)
+        printf(" %s %.3g", lab->params->heads[h].name, shares[h]);
+    printf(" | requests %+.2f %%", 100.0 * effect->relative[WORLD_RUN_REQUESTS]);
+    for (size_t h = 0; h < lab->params->n_heads; h++)
+        printf(", %s %+.2f", lab->params->heads[h].name, 100.0 * effect->relative[WORLD_RUN_HEADS + h]);
+    putchar('\n');
+    (void)fflush(stdout);
+}
+
+static enum status try_shares(struct lab *lab, const double *shares, struct err *err)
+{
+    struct effect effect;
+    TRY(measure(lab, shares, &effect, err));
+    print_effect(lab, shares, &effect);
+    return STATUS_OK;
+}
+
+static enum status sweep(struct lab *lab, struct err *err)
+{
+    static const double factors[] = {-1.0, -0.5, -0.25, 0.1, 0.25, 0.5, 1.0};
+    double shares[WORLD_MAX_HEADS];
+    for (size_t h = 0; h < lab->params->n_heads; h++) {
+        for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
+            memcpy(shares, lab->values, sizeof shares);
+            shares[h] = fpclassify(lab->values[h]) != FP_ZERO ? lab->values[h] * exp(factors[i]) : factors[i];
+            TRY(try_shares(lab, shares, err));
+        }
+    }
+    return STATUS_OK;
+}
+
+/* The box of a campaign with default bounds: exp(-1.5) to exp(1.5) around plug-in, [0, 3] for heads without value (the
+ * sign of their satisfaction), both signs for --free; the head of the largest value is the reference and fixed. */
+static enum status make_box(const struct lab *lab, double *lo, double *hi, struct err *err)
+{
+    double free_heads[WORLD_MAX_HEADS] = {0.0};
+    size_t reference = 0;
+    TRY(parse_list(lab->params, options.free_heads, free_heads, err));
+    for (size_t h = 0; h < lab->params->n_heads; h++) {
+        const double value = lab->values[h];
+        if (fabs(value) > fabs(lab->values[reference]))
+            reference = h;
+        const bool bad = lab->params->heads[h].satisfaction < 0.0;
+        lo[h] = value > 0.0 ? value * exp(-1.5) : bad || free_heads[h] > 0.0 ? -3.0 : 0.0;
+        hi[h] = value > 0.0 ? value * exp(1.5) : bad && free_heads[h] <= 0.0 ? 0.0 : 3.0;
+    }
+    lo[reference] = hi[reference] = lab->values[reference];
+    return STATUS_OK;
+}
+
+struct candidate {
+    double shares[WORLD_MAX_HEADS];
+    double objective;
+};
+
+static int by_objective(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    return (y->objective > x->objective) - (y->objective < x->objective);
+}
+
+/* (4/4, 16) evolution strategy with one step size per generation, shrinking. */
+static enum status search(struct lab *lab, double *ret_shares, struct err *err)
+{
+    double lo[WORLD_MAX_HEADS], hi[WORLD_MAX_HEADS], centre[WORLD_MAX_HEADS];
+    struct candidate tried[POPULATION];
+    struct rng rng;
+    rng_init(&rng, (uint64_t)options.seed, 77, 0);
+    TRY(make_box(lab, lo, hi, err));
+    memcpy(centre, lab->values, sizeof centre);
+    for (int64_t g = 0; g < options.search; g++) {
+        const double step = 0.35 * pow(0.04 / 0.35, (double)g / (double)options.search);
+        for (size_t i = 0; i < POPULATION; i++) {
+            struct effect effect;
+            for (size_t h = 0; h < lab->params->n_heads; h++) {
+                const double x = centre[h] + step * fmin(hi[h] - lo[h], 2.0) * (i > 0 ? rng_normal(&rng) : 0.0);
+                tried[i].shares[h] = fmin(fmax(x, lo[h]), hi[h]);
+            }
+            TRY(measure(lab, tried[i].shares, &effect, err));
+            tried[i].objective = effect.objective;
+        }
+        qsort(tried, POPULATION, sizeof *tried, by_objective);
+        for (size_t h = 0; h < lab->params->n_heads; h++) {
+            centre[h] = 0.0;
+            for (size_t i = 0; i < PARENTS; i++)
+                centre[h] += tried[i].shares[h] / PARENTS;
+        }
+        fprintf(stderr, "generation %lld: best %+.2f %%\n", (long long)g + 1, 100.0 * tried[0].objective);
+    }
+    memcpy(ret_shares, centre, sizeof centre);
+    return STATUS_OK;
+}
+
+static enum status time_play(struct lab *lab, struct err *err)
+{
+    const int64_t start = clock_monotonic_ns();
+    TRY(play(lab, lab->values, lab->other, err));
+    const double seconds = (double)(clock_monotonic_ns() - start) / 1e9;
+    const double requests = lab->control_mean[WORLD_RUN_REQUESTS] * (double)lab->n_units;
+    printf("speed with given probabilities: %.0f requests a minute (%.2f us each)\n", 60.0 * requests / seconds,
+           1e6 * seconds / requests);
+    return STATUS_OK;
+}
+
+static enum status use_lab(struct lab *lab, double *shares, struct err *err)
+{
+    double equal[WORLD_MAX_HEADS];
+    print_control(lab);
+    TRY(time_play(lab, err));
+    for (size_t h = 0; h < lab->params->n_heads; h++)
+        equal[h] = lab->means[h] * (lab->params->heads[h].satisfaction < -1.0 ? -1.0 : 1.0);
+    printf("equal weights:\n");
+    TRY(try_shares(lab, equal, err));
+    if (options.sweep)
+        TRY(sweep(lab, err));
+    return options.search > 0 ? search(lab, shares, err) : STATUS_OK;
+}
+
+static enum status judge(const struct world_params *params, const struct ranker *ranker, const double *shares,
+                         struct err *err)
+{
+    struct lab lab;
+    enum status s = lab_open(&lab, params, ranker, (uint64_t)options.seed + 1, err);
+    printf("attainable, judged on another seed:\n");
+    if (s == STATUS_OK)
+        s = try_shares(&lab, shares, err);
+    lab_close(&lab);
+    return s;
+}
+
+static enum status bench(char **operands, struct err *err)
+{
+    struct buf text = BUF_INIT;
+    struct world_params params;
+    struct ranker *ranker = NULL;
+    struct lab lab = {0};
+    double shares[WORLD_MAX_HEADS] = {0.0};
+    enum status s = file_read(operands[0], 1 << 20, &text, err);
+    if (s == STATUS_OK)
+        s = world_params_decode(text.data, text.length, &params, err);
+    if (s == STATUS_OK)
+        s = ranker_open(operands[1], operands[2], &ranker, err);
+    if (s == STATUS_OK)
+        s = lab_open(&lab, &params, ranker, (uint64_t)options.seed, err);
+    if (s == STATUS_OK)
+        s = use_lab(&lab, shares, err);
+    lab_close(&lab);
+    if (s == STATUS_OK && options.search > 0)
+        s = judge(&params, ranker, shares, err);
+    ranker_close(ranker);
+    buf_done(&text);
+    return s;
+}
+
+static int run(int n_operands, char **operands)
+{
+    (void)n_operands;
+    struct err err = ERR_INIT;
+    const enum status s = bench(operands, &err);
+    if (s != STATUS_OK)
+        fprintf(stderr, "bench_world: %s\n", err.text);
+    return s == STATUS_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct opt_command commands[] = {
+        {NULL, "WORLD MODEL DATASET", "what tuning is worth in a world", OPTIONS, 3, 3, run}, {0}};
+    return opt_main("bench_world", "long simulations of a world", commands, argc, argv);
+}
