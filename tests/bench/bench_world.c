@@ -43,8 +43,8 @@ struct lab {
     struct world *world;
     struct world_ranked *ranked;
     double means[WORLD_MAX_HEADS], values[WORLD_MAX_HEADS];
-    size_t n_users, width, n_units;
-    double *control, *other; /* [n_users * width] */
+    size_t n_users, width, n_units; /* n_units > 0 once it is open */
+    double *control, *other;        /* [n_users * width] */
     double control_mean[MAX_WIDTH];
 };
 
@@ -107,6 +107,8 @@ static enum status lab_open(struct lab *lab, const struct world_params *params, 
         for (size_t i = 0; i < lab->width; i++)
             lab->control_mean[i] += lab->control[u * lab->width + i];
     }
+    if (lab->n_units == 0)
+        return err_set(err, STATUS_INVALID, "nobody came");
     for (size_t i = 0; i < lab->width; i++)
         lab->control_mean[i] /= (double)lab->n_units;
     return STATUS_OK;
@@ -198,7 +200,7 @@ static void print_effect(const struct lab *lab, const double *shares, const stru
 
 static enum status try_shares(struct lab *lab, const double *shares, struct err *err)
 {
-    struct effect effect;
+    struct effect effect = {.objective = 0.0};
     TRY(measure(lab, shares, &effect, err));
     print_effect(lab, shares, &effect);
     return STATUS_OK;
@@ -260,7 +262,7 @@ static enum status search(struct lab *lab, double *ret_shares, struct err *err)
     for (int64_t g = 0; g < options.search; g++) {
         const double step = 0.35 * pow(0.04 / 0.35, (double)g / (double)options.search);
         for (size_t i = 0; i < POPULATION; i++) {
-            struct effect effect;
+            struct effect effect = {.objective = 0.0};
             for (size_t h = 0; h < lab->params->n_heads; h++) {
                 const double x = centre[h] + step * fmin(hi[h] - lo[h], 2.0) * (i > 0 ? rng_normal(&rng) : 0.0);
                 tried[i].shares[h] = fmin(fmax(x, lo[h]), hi[h]);
