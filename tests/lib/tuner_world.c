@@ -16,13 +16,22 @@ const char TUNER_WORLD_FILE[] =
     "\"rounds\":{\"max\":3,\"arms\":5,\"units_per_arm\":4000},"
     "\"confirm\":{\"units_per_arm\":20000},\"stop\":{\"delta\":0.002},\"promote\":\"auto\"}";
 
+static void tell(void *context)
+{
+    struct tuner_world *world = context;
+    if (world->changed != NULL)
+        world->changed(world->context);
+}
+
 static void open_service(struct tuner_world *world)
 {
     struct tuner_options options = {.path = world->path,
                                     .address = "http://fake",
                                     .door = fake_api_door(&world->api),
                                     .clock = &world->clock,
-                                    .poll_ms = 1};
+                                    .poll_ms = 1,
+                                    .context = world,
+                                    .changed = tell};
     struct err err = ERR_INIT;
     assert_ok(tuner_new(&options, &world->tuner, &err), &err);
 }

@@ -10,6 +10,8 @@ struct tuner_world {
     struct clock clock;
     struct tuner *tuner;
     char *folder, path[256];
+    void (*changed)(void *context); /* told of new documents; may be set after the start */
+    void *context;
     /* Of the last request, and of tuner_world_status(). */
     struct err answer;
     char status[65536];

@@ -48,8 +48,10 @@ static enum status check_alone(const struct tuner *tuner, const char *experiment
     for (size_t i = 0; i < tuner->n_items; i++) {
         const struct item *item = tuner->items[i];
         if (item->active && strcmp(item->experiment, experiment) == 0)
-            return err_set(err, STATUS_CONFLICT, "campaign %lld of experiment %s is still active: cancel it first",
-                           (long long)item->id, experiment);
+            return err_set(
+                err, STATUS_CONFLICT,
+                "campaign %lld of experiment %s is still active: cancel it, and wait until its round has stopped",
+                (long long)item->id, experiment);
     }
     return STATUS_OK;
 }
