@@ -47,7 +47,8 @@ struct journal_head {
         *status; /* "" where there is none; body: last round's */
     struct campaign_memory memory;
 };
-/* Every campaign, oldest first; head is borrowed during the call.  id 0: all. */
+/* The campaign of this id, or with 0 every campaign, oldest first and without its memory, so that one damaged row does
+ * not keep the others from being listed.  head is borrowed during the call. */
 MUST_CHECK enum status journal_list(struct journal *journal, int64_t id,
                                     enum status (*each)(void *context, const struct journal_head *head,
                                                         struct err *err),

@@ -62,7 +62,8 @@ enum status journal_list(struct journal *journal, int64_t id,
             .body = db_column_text(stmt, 8),
             .status = db_column_text(stmt, 9),
         };
-        s = read_memory(stmt, 10, &head.memory, err);
+        if (id != 0)
+            s = read_memory(stmt, 10, &head.memory, err);
         if (s == STATUS_OK)
             s = each(context, &head, err);
         if (s != STATUS_OK)
