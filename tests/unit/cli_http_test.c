@@ -251,9 +251,9 @@ static void test_nothing_is_left_in_memory(void **state)
     script.statuses = RUBBISH;
     assert_int_equal(run(ACTION_OPTIONS, pause_run, (const char *const[]){"7", NULL}, out, sizeof out), EXIT_FAILED);
     assert_int_equal(run(ACTION_OPTIONS, pause_run, (const char *const[]){"x", NULL}, out, sizeof out), EXIT_USAGE);
-    for (int i = 0; i < 200 && mem_outstanding() != before; i++)
-        usleep(5000); /* the server forgets the connection a moment later */
-    assert_int_equal(mem_outstanding(), before);
+    for (int i = 0; i < 200 && mem_outstanding() > before; i++)
+        usleep(5000); /* the server forgets the connection a moment later, also those of the tests before */
+    assert_true(mem_outstanding() <= before);
 }
 
 int main(void)
