@@ -162,12 +162,22 @@ static void stop(struct daemon *daemon)
         (void)close(daemon->lock_fd);
 }
 
+static enum status check_options(const struct daemon_options *o, struct err *err)
+{
+    const char *listen = o->httpd.listen;
+    bool loopback =
+        strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 || strncmp(listen, "localhost:", 10) == 0;
+    if (strrchr(listen, ':') == NULL)
+        return err_set(err, STATUS_INVALID, "--listen is \"%s\": allowed is ADDRESS:PORT", listen);
+    if (o->fake_clock >= 0 && !loopback)
+        return err_set(err, STATUS_INVALID, "--fake-clock with --listen %s: a fake clock is allowed on loopback only",
+                       listen);
+    return STATUS_OK;
+}
+
 static enum status start(struct daemon *daemon, struct err *err)
 {
-    const char *colon = strrchr(daemon->options->httpd.listen, ':');
-    if (colon == NULL)
-        return err_set(err, STATUS_INVALID, "--listen is \"%s\": allowed is ADDRESS:PORT",
-                       daemon->options->httpd.listen);
+    TRY(check_options(daemon->options, err));
     if (daemon->options->fake_clock >= 0)
         clock_init_fake(&daemon->clock, daemon->options->fake_clock);
     else
