@@ -8,11 +8,11 @@
 #include "base/httpc/httpc.h"
 #include "experiments/traffic/export.h"
 #include "experiments/traffic/log_player.h"
-#include "experiments/traffic/verdict.h"
 #include "experiments/traffic/world_player.h"
+#include "experiments/traffic/world_verdict.h"
 #include "ranker/day.h"
 
-enum { MAX_FILE = 1 << 20 };
+enum { MAX_FILE = 1 << 20, VERDICT_DAYS = 2 };
 
 static struct {
     const char *world, *export_folder;
@@ -29,10 +29,10 @@ static const struct opt OPTIONS[] = {
     {"export", OPT_TEXT, &options.export_folder, "DIR", "write the world's log for trimtab-ranker import generic", 0,
      0},
     {"log", OPT_TEXT, &options.log, "DIR", "logged users: the files of KuaiRand (docs/traffic.md)", 0, 0},
-    {"dataset", OPT_TEXT, &options.dataset, "FILE", "that log as trimtab-ranker has imported it: saves reading DIR", 0,
-     0},
+    {"dataset", OPT_TEXT, &options.dataset, "FILE", "the ranker's dataset; with --log it is read instead of DIR", 0, 0},
     {"log-days", OPT_TEXT, &options.log_days, "A..B", "days of the log to play, yyyymmdd", 0, 0},
-    {"verdict", OPT_TEXT, &options.verdict, "FILE", "judge FILE's weights on the log's confirmation users", 0, 0},
+    {"verdict", OPT_TEXT, &options.verdict, "FILE", "judge weights: on the log's confirmation users, or in the world",
+     0, 0},
     {"model", OPT_TEXT, &options.model, "FILE", "the model that scores for --verdict", 0, 0},
     {"replicates", OPT_INT, &options.replicates, "N", "bootstrap samples of --verdict", 100, 100000},
     {"json", OPT_FLAG, &options.json, NULL, "the verdict as JSON", 0, 0},
@@ -41,7 +41,7 @@ static const struct opt OPTIONS[] = {
     {"token-file", OPT_TEXT, &options.token_file, "FILE", "bearer token with scopes serve, events and control", 0, 0},
     {"seed", OPT_INT, &options.seed, "N", "seed of newcomers and of everyone's luck", 0, 9e15},
     {"threads", OPT_INT, &options.threads, "N", "connections that play at once", 1, POOL_MAX_THREADS},
-    {"days", OPT_INT, &options.days, "N", "days to play; 0: until idle or stopped", 0, 100000},
+    {"days", OPT_INT, &options.days, "N", "days to play; 0: until idle or stopped (--verdict: 2)", 0, 100000},
     {"speed", OPT_REAL, &options.speed, "X", "simulated seconds per second; 0: as fast as possible", 0, 1e9},
     {"only-in-rounds", OPT_FLAG, &options.only_in_rounds, NULL, "play nobody while no round is open", 0, 0},
     {"until-idle", OPT_FLAG, &options.until_idle, NULL, "stop once no round has been open for --idle-s", 0, 0},
@@ -154,8 +154,31 @@ static enum status play_slates(const struct slates *slates, struct err *err)
     return s;
 }
 
-static enum status compute_verdict(const struct slates *slates, const struct verdict_question *question, const float *p,
-                                   struct err *err)
+static enum status read_question(const char *const *heads, size_t n_heads, struct verdict_question *ret,
+                                 struct err *err)
+{
+    struct buf text = BUF_INIT;
+    enum status s = file_read(options.verdict, MAX_FILE, &text, err);
+    if (s == STATUS_OK) {
+        s = verdict_question_decode(buf_string(&text), text.length, heads, n_heads, ret, err);
+        if (s != STATUS_OK)
+            s = err_wrap(err, s, "verdict file %s", options.verdict);
+    }
+    buf_done(&text);
+    return s;
+}
+
+static enum status print_text(struct buf *text, struct err *err)
+{
+    const enum status s = buf_status(text, err);
+    if (s == STATUS_OK)
+        fputs(buf_string(text), stdout);
+    buf_done(text);
+    return s;
+}
+
+static enum status print_verdict(const struct slates *slates, const struct verdict_question *question, const float *p,
+                                 struct err *err)
 {
     struct buf text = BUF_INIT;
     struct verdict *verdict = mem_alloc(1, sizeof *verdict);
@@ -165,39 +188,56 @@ static enum status compute_verdict(const struct slates *slates, const struct ver
         verdict_compute(slates, p, question, (size_t)options.replicates, (uint64_t)options.seed, verdict, err);
     if (s == STATUS_OK) {
         (options.json ? verdict_write_json : verdict_write_text)(verdict, question, slates->dataset, &text);
-        s = buf_status(&text, err);
+        s = print_text(&text, err);
     }
-    if (s == STATUS_OK)
-        fputs(buf_string(&text), stdout);
-    buf_done(&text);
     mem_free(verdict);
-    return s;
-}
-
-static enum status read_question(const struct dataset *dataset, struct verdict_question *ret, struct err *err)
-{
-    struct buf text = BUF_INIT;
-    enum status s = file_read(options.verdict, MAX_FILE, &text, err);
-    if (s == STATUS_OK) {
-        s = verdict_question_decode(buf_string(&text), text.length, dataset, ret, err);
-        if (s != STATUS_OK)
-            s = err_wrap(err, s, "verdict file %s", options.verdict);
-    }
-    buf_done(&text);
     return s;
 }
 
 static enum status do_verdict(const struct slates *slates, struct err *err)
 {
+    const char *heads[DATASET_MAX_HEADS];
     struct verdict_question question;
     struct ranker *ranker = NULL;
     float *p = NULL;
-    TRY(read_question(slates->dataset, &question, err));
+    const size_t n_heads = dataset_n_heads(slates->dataset);
+    for (size_t h = 0; h < n_heads; h++)
+        heads[h] = dataset_head_name(slates->dataset, h);
+    TRY(read_question(heads, n_heads, &question, err));
     TRY(ranker_open(options.model, options.dataset, &ranker, err));
     enum status s = verdict_score(slates, ranker, &p, err);
     if (s == STATUS_OK)
-        s = compute_verdict(slates, &question, p, err);
+        s = print_verdict(slates, &question, p, err);
     mem_free(p);
+    ranker_close(ranker);
+    return s;
+}
+
+static enum status print_world_verdict(struct world_truth *truth, const struct world_params *params,
+                                       const struct verdict_question *question, struct err *err)
+{
+    struct buf text = BUF_INIT;
+    struct world_verdict verdict;
+    TRY(world_verdict_compute(truth, params, question, &verdict, err));
+    (options.json ? world_verdict_write_json : world_verdict_write_text)(&verdict, &text);
+    return print_text(&text, err);
+}
+
+static enum status do_world_verdict(const struct world_params *params, struct err *err)
+{
+    const char *heads[WORLD_MAX_HEADS];
+    struct verdict_question question;
+    struct ranker *ranker = NULL;
+    struct world_truth *truth = NULL;
+    for (size_t h = 0; h < params->n_heads; h++)
+        heads[h] = params->heads[h].name;
+    TRY(read_question(heads, params->n_heads, &question, err));
+    TRY(ranker_open(options.model, options.dataset, &ranker, err));
+    enum status s = world_truth_open(params, ranker, (uint64_t)options.seed,
+                                     options.days > 0 ? (int)options.days : VERDICT_DAYS, &truth, err);
+    if (s == STATUS_OK)
+        s = print_world_verdict(truth, params, &question, err);
+    world_truth_close(truth);
     ranker_close(ranker);
     return s;
 }
@@ -235,6 +275,8 @@ static enum status do_world(struct err *err)
     TRY(read_world(options.world, &params, err));
     if (options.export_folder != NULL)
         TRY(do_export(&params, err));
+    if (options.verdict != NULL)
+        TRY(do_world_verdict(&params, err));
     if (options.experiments != NULL)
         TRY(do_world_play(&params, err));
     return STATUS_OK;
@@ -242,20 +284,16 @@ static enum status do_world(struct err *err)
 
 static const char *wrong_usage(void)
 {
-    const bool world = options.world != NULL, log = options.log != NULL || options.dataset != NULL;
-    if (world == log)
+    if ((options.world != NULL) == (options.log != NULL))
         return "one of --world FILE and --log DIR is needed";
-    if (log && options.export_folder != NULL)
+    if (options.log != NULL && options.export_folder != NULL)
         return "--export belongs to --world";
-    if (world && options.verdict != NULL)
-        return "--verdict belongs to --log";
     if (options.verdict != NULL && (options.model == NULL || options.dataset == NULL))
         return "--verdict needs --model FILE and --dataset FILE";
     if (options.experiments != NULL && options.experiment == NULL)
         return "--experiment EXP is missing";
     if (options.experiments == NULL && options.export_folder == NULL && options.verdict == NULL)
-        return world ? "--export DIR or --experiments URL is missing: there is nothing to do"
-                     : "--verdict FILE or --experiments URL is missing: there is nothing to do";
+        return "one of --experiments URL, --verdict FILE and (for a world) --export DIR is needed";
     return NULL;
 }
 

@@ -6,7 +6,6 @@
 
 #include "base/core/mem.h"
 #include "base/core/rng.h"
-#include "base/json/json.h"
 #include "ranker/utility.h"
 
 enum { STREAM_BOOTSTRAP = 500 };
@@ -33,51 +32,6 @@ struct bootstrap {
     uint16_t *events;  /* [user][weights][head] */
     double *replicate; /* [pair][statistic][replicate] */
 };
-
-static enum status read_heads(const struct json_at *root, const char *key, const struct dataset *dataset, double *ret,
-                              struct err *err)
-{
-    struct json_at object, item = {0};
-    TRY(json_member(root, key, JSON_REQUIRED, &object, err));
-    TRY(json_object(&object, err));
-    while (json_next(&object, &item)) {
-        size_t h = 0;
-        while (h < dataset_n_heads(dataset) && strcmp(dataset_head_name(dataset, h), item.key) != 0)
-            h++;
-        if (h == dataset_n_heads(dataset))
-            return err_set(err, STATUS_UNPROCESSABLE, "%s.%s names no head of the log", key, item.key);
-        TRY(json_number(&item, -1e9, 1e9, &ret[h], err));
-    }
-    bool any = false;
-    for (size_t h = 0; h < dataset_n_heads(dataset); h++)
-        any = any || fpclassify(ret[h]) != FP_ZERO;
-    return any ? STATUS_OK : json_refuse(&object, err, "is 0 for every head: at least one must not be");
-}
-
-static enum status read_question(const struct json_at *root, const struct dataset *dataset,
-                                 struct verdict_question *ret, struct err *err)
-{
-    static const char *const known[] = {"candidate", "control", "equal", "values", NULL};
-    TRY(json_object(root, err));
-    TRY(json_only(root, known, err));
-    for (size_t a = 0; a < VERDICT_WEIGHTS; a++)
-        TRY(read_heads(root, known[a], dataset, ret->weights[a], err));
-    return read_heads(root, "values", dataset, ret->values, err);
-}
-
-enum status verdict_question_decode(const char *bytes, size_t n, const struct dataset *dataset,
-                                    struct verdict_question *ret, struct err *err)
-{
-    struct json *json = NULL;
-    struct verdict_question question = {.values = {0.0}};
-    TRY(json_parse(bytes, n, NULL, &json, err));
-    const struct json_at root = json_root(json);
-    const enum status s = read_question(&root, dataset, &question, err);
-    json_free(json);
-    if (s == STATUS_OK)
-        *ret = question;
-    return s;
-}
 
 /* Adds the labels of the slate's two best under weights a to a user's row. */
 static void show(const struct bootstrap *b, const struct slate *slate, const float *p, uint16_t *user_events)
@@ -246,4 +200,9 @@ const char *verdict_pair_name(enum verdict_pair pair)
 {
     static const char *const names[VERDICT_PAIRS] = {"vs_control", "vs_equal", "control_vs_equal"};
     return names[pair];
+}
+
+const enum verdict_weights *verdict_pair_weights(enum verdict_pair pair)
+{
+    return PAIRS[pair];
 }

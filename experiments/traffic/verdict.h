@@ -45,8 +45,9 @@ struct verdict {
 };
 
 /* {"candidate":{"is_click":1.0,..},"control":{..},"equal":{..},"values":{"is_click":1.0,..}}; absent heads are 0.
- * STATUS_INVALID: form or numbers; STATUS_UNPROCESSABLE: a head the log does not have. */
-MUST_CHECK enum status verdict_question_decode(const char *bytes, size_t n, const struct dataset *dataset,
+ * heads [n_heads] are the known ones, in the order of the arrays.  STATUS_INVALID: form or numbers;
+ * STATUS_UNPROCESSABLE: another head. */
+MUST_CHECK enum status verdict_question_decode(const char *bytes, size_t n, const char *const *heads, size_t n_heads,
                                                struct verdict_question *ret, struct err *err);
 
 /* Calibrated probabilities of every candidate of the confirmation slates, in the order of slates->confirmation and of
@@ -61,6 +62,8 @@ MUST_CHECK enum status verdict_compute(const struct slates *slates, const float 
                                        struct verdict *ret, struct err *err);
 
 const char *verdict_pair_name(enum verdict_pair pair);
+/* The two weight vectors of a pair: first over second. */
+const enum verdict_weights *verdict_pair_weights(enum verdict_pair pair);
 
 /* docs/traffic.md describes the members. */
 void verdict_write_json(const struct verdict *verdict, const struct verdict_question *question,

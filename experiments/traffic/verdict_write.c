@@ -91,6 +91,10 @@ void verdict_write_json(const struct verdict *verdict, const struct verdict_ques
 
 static void print_total(struct buf *buf, const char *what, const struct verdict_lift *lift)
 {
+    if (isnan(lift->se)) {
+        buf_printf(buf, "  %-18s cannot be computed: a valued head has no events\n", what);
+        return;
+    }
     const char *word = lift->lo > 0.0 ? "better" : lift->hi < 0.0 ? "worse" : "no difference shown";
     buf_printf(
         buf, "  %-18s %+7.2f %%   95 %% interval %+7.2f to %+7.2f %%   se %.2f %%   smallest detectable %.2f %%   %s\n",
@@ -117,7 +121,10 @@ void verdict_write_text(const struct verdict *verdict, const struct verdict_ques
         buf_printf(buf, "%-18s %8.3g", dataset_head_name(dataset, h), question->values[h]);
         for (size_t a = 0; a < VERDICT_WEIGHTS; a++)
             buf_printf(buf, " %9.4f", verdict->events[a][h] / n);
-        buf_printf(buf, " %+7.2f (%+7.2f to %+7.2f)", 100.0 * lift->lift, 100.0 * lift->lo, 100.0 * lift->hi);
+        if (isnan(lift->se))
+            buf_printf(buf, " %28s", "cannot be computed");
+        else
+            buf_printf(buf, " %+7.2f (%+7.2f to %+7.2f)", 100.0 * lift->lift, 100.0 * lift->lo, 100.0 * lift->hi);
         for (size_t a = 0; a < VERDICT_WEIGHTS; a++)
             buf_printf(buf, " %9.4f", verdict->active_users[a][h] / n);
         buf_char(buf, '\n');

@@ -1,6 +1,6 @@
 /* bench_world: what tuning is worth in a world, by long simulation with a trained ranker's probabilities.
  *
- *   bench_world WORLD MODEL DATASET [--values "long_click=1,save=0.5"] [--days N] [--seed N] [--search N] [--sweep]
+ *   bench_world WORLD MODEL DATASET [--values long_click=0.7,save=0.3] [--days N] [--seed N] [--search N] [--sweep]
  *
  * Weights are written as shares: w_h = share_h / m_h, m_h the ranker's mean probability, so the plug-in weights have
  * share_h = value_h.  The value of a policy is the weighted sum of relative effects on events per unit against plug-in,
@@ -14,15 +14,14 @@
 
 #include "base/core/clock.h"
 #include "base/core/file.h"
-#include "base/core/mem.h"
 #include "base/core/opt.h"
-#include "experiments/traffic/world_ranked.h"
+#include "experiments/traffic/world_truth.h"
 
 static struct {
     const char *values, *free_heads;
     int64_t days, seed, search, arm_units;
     bool sweep;
-} options = {.values = "long_click=1,save=0.5", .free_heads = "", .days = 2, .seed = 101, .arm_units = 4000};
+} options = {.values = "long_click=0.7,save=0.3", .free_heads = "", .days = 2, .seed = 101, .arm_units = 4000};
 
 static const struct opt OPTIONS[] = {
     {"values", OPT_TEXT, &options.values, "LIST", "business value of heads", 0, 0},
@@ -35,17 +34,14 @@ static const struct opt OPTIONS[] = {
     OPT_END,
 };
 
-enum { MAX_WIDTH = WORLD_RUN_HEADS + WORLD_MAX_HEADS, POPULATION = 16, PARENTS = 4 };
+enum { POPULATION = 16, PARENTS = 4 };
 
-/* One play seed: totals of the control are kept to compare with. */
+/* One play seed: the control's play is kept to compare with. */
 struct lab {
     const struct world_params *params;
-    struct world *world;
-    struct world_ranked *ranked;
+    struct world_truth *truth;
     double means[WORLD_MAX_HEADS], values[WORLD_MAX_HEADS];
-    size_t n_users, width, n_units; /* n_units > 0 once it is open */
-    double *control, *other;        /* [n_users * width] */
-    double control_mean[MAX_WIDTH];
+    struct world_play control, other;
 };
 
 static size_t head_index(const struct world_params *p, const char *name, size_t length)
@@ -75,120 +71,60 @@ static enum status parse_list(const struct world_params *p, const char *text, do
     return STATUS_OK;
 }
 
-static enum status play(struct lab *lab, const double *shares, double *totals, struct err *err)
+static enum status play(struct lab *lab, const double *shares, struct world_play *ret, struct err *err)
 {
-    double weights[WORLD_MAX_HEADS];
+    double weights[WORLD_MAX_HEADS] = {0.0};
     for (size_t h = 0; h < lab->params->n_heads; h++)
         weights[h] = shares[h] / lab->means[h];
-    world_ranked_set(lab->ranked, weights);
-    const struct world_run run = {lab->world, 0, (int)options.days, world_ranked_policy, NULL, lab->ranked};
-    memset(totals, 0, lab->n_users * lab->width * sizeof *totals);
-    return world_run(&run, totals, err);
+    return world_truth_play(lab->truth, weights, ret, err);
 }
 
 static enum status lab_open(struct lab *lab, const struct world_params *params, const struct ranker *ranker,
                             uint64_t seed, struct err *err)
 {
-    *lab = (struct lab){.params = params, .width = WORLD_RUN_HEADS + params->n_heads};
+    *lab = (struct lab){.params = params};
     TRY(parse_list(params, options.values, lab->values, err));
-    TRY(world_open(params, seed, &lab->world, err));
-    TRY(world_ranked_new(lab->world, ranker, &lab->ranked, err));
-    world_ranked_means(lab->ranked, lab->means);
-    const struct world_run run = {.world = lab->world, .n_days = (int)options.days};
-    int64_t first;
-    world_run_users(&run, &first, &lab->n_users);
-    lab->control = mem_alloc(lab->n_users * lab->width, sizeof *lab->control);
-    lab->other = mem_alloc(lab->n_users * lab->width, sizeof *lab->other);
-    if (lab->control == NULL || lab->other == NULL)
-        return err_no_memory(err);
-    TRY(play(lab, lab->values, lab->control, err));
-    for (size_t u = 0; u < lab->n_users; u++) {
-        lab->n_units += lab->control[u * lab->width] > 0.0 ? 1 : 0;
-        for (size_t i = 0; i < lab->width; i++)
-            lab->control_mean[i] += lab->control[u * lab->width + i];
-    }
-    if (lab->n_units == 0)
-        return err_set(err, STATUS_INVALID, "nobody came");
-    for (size_t i = 0; i < lab->width; i++)
-        lab->control_mean[i] /= (double)lab->n_units;
-    return STATUS_OK;
+    TRY(world_truth_open(params, ranker, seed, (int)options.days, &lab->truth, err));
+    world_truth_means(lab->truth, lab->means);
+    return play(lab, lab->values, &lab->control, err);
 }
 
 static void lab_close(struct lab *lab)
 {
-    mem_free(lab->control);
-    mem_free(lab->other);
-    world_ranked_free(lab->ranked);
-    world_close(lab->world);
+    world_play_done(&lab->control);
+    world_play_done(&lab->other);
+    world_truth_close(lab->truth);
 }
 
-struct effect {
-    double objective, se;       /* paired, over people */
-    double relative[MAX_WIDTH]; /* of every column */
-};
-
-/* Users who did not come are zeros in both plays; first visits do not depend on the policy. */
-static enum status measure(struct lab *lab, const double *shares, struct effect *ret, struct err *err)
+static enum status measure(struct lab *lab, const double *shares, struct world_effect *ret, struct err *err)
 {
-    double mean[MAX_WIDTH] = {0.0}, squares = 0.0;
-    TRY(play(lab, shares, lab->other, err));
-    for (size_t u = 0; u < lab->n_users; u++) {
-        for (size_t i = 0; i < lab->width; i++)
-            mean[i] += lab->other[u * lab->width + i] / (double)lab->n_units;
-    }
-    for (size_t i = 0; i < lab->width; i++)
-        ret->relative[i] = mean[i] / lab->control_mean[i] - 1.0;
-    ret->objective = 0.0;
-    for (size_t h = 0; h < lab->params->n_heads; h++)
-        ret->objective += lab->values[h] * ret->relative[WORLD_RUN_HEADS + h];
-    /* delta method for the ratio of paired means: sum_h value_h (y_uh - R_h c_uh) / C_h */
-    for (size_t u = 0; u < lab->n_users; u++) {
-        double d = 0.0;
-        for (size_t h = 0; h < lab->params->n_heads; h++) {
-            const size_t at = u * lab->width + WORLD_RUN_HEADS + h, i = WORLD_RUN_HEADS + h;
-            d += lab->values[h] * (lab->other[at] - (1.0 + ret->relative[i]) * lab->control[at]) / lab->control_mean[i];
-        }
-        squares += d * d;
-    }
-    ret->se = sqrt(squares) / (double)lab->n_units;
+    TRY(play(lab, shares, &lab->other, err));
+    world_truth_effect(lab->truth, lab->values, &lab->other, &lab->control, ret);
     return STATUS_OK;
 }
 
 static void print_control(const struct lab *lab)
 {
-    const struct world_params *p = lab->params;
-    const double n = (double)lab->n_units;
-    double objective_var = 0.0;
-    printf("plug-in: %zu units in %d days, %.3f requests a unit, %.3f impressions\n", lab->n_units, (int)options.days,
-           lab->control_mean[WORLD_RUN_REQUESTS], lab->control_mean[WORLD_RUN_IMPRESSIONS]);
+    const double *sums = lab->control.sums;
+    const double n = (double)lab->control.n_units;
+    const double sd = world_truth_unit_sd(lab->truth, lab->values, &lab->control);
+    printf("plug-in: %.0f units in %d days, %.3f requests a unit, %.3f impressions\n", n, (int)options.days,
+           sums[WORLD_RUN_REQUESTS] / n, sums[WORLD_RUN_IMPRESSIONS] / n);
     printf("%-12s %10s %12s %10s %22s\n", "head", "ranker m", "rate shown", "per unit", "rel. sd of a unit");
-    for (size_t h = 0; h < p->n_heads; h++) {
-        const size_t i = WORLD_RUN_HEADS + h;
-        double squares = 0.0;
-        for (size_t u = 0; u < lab->n_users; u++) {
-            if (lab->control[u * lab->width] > 0.0)
-                squares += pow(lab->control[u * lab->width + i] - lab->control_mean[i], 2.0);
-        }
-        printf("%-12s %10.4f %12.4f %10.4f %22.3f\n", p->heads[h].name, lab->means[h],
-               lab->control_mean[i] / lab->control_mean[WORLD_RUN_IMPRESSIONS], lab->control_mean[i],
-               sqrt(squares / n) / lab->control_mean[i]);
-    }
-    for (size_t u = 0; u < lab->n_users; u++) {
-        double d = 0.0;
-        if (lab->control[u * lab->width] <= 0.0)
-            continue;
-        for (size_t h = 0; h < p->n_heads; h++)
-            d += lab->values[h] *
-                 (lab->control[u * lab->width + WORLD_RUN_HEADS + h] / lab->control_mean[WORLD_RUN_HEADS + h] - 1.0);
-        objective_var += d * d / n;
+    for (size_t h = 0; h < lab->params->n_heads; h++) {
+        double one[WORLD_MAX_HEADS] = {0.0};
+        const double events = sums[WORLD_RUN_HEADS + h];
+        one[h] = 1.0;
+        printf("%-12s %10.4f %12.4f %10.4f %22.3f\n", lab->params->heads[h].name, lab->means[h],
+               events / sums[WORLD_RUN_IMPRESSIONS], events / n, world_truth_unit_sd(lab->truth, one, &lab->control));
     }
     printf("standard error of the objective of an arm with %lld units: %.2f %%\n\n", (long long)options.arm_units,
-           100.0 * sqrt(objective_var / (double)options.arm_units));
+           100.0 * sd / sqrt((double)options.arm_units));
 }
 
-static void print_effect(const struct lab *lab, const double *shares, const struct effect *effect)
+static void print_effect(const struct lab *lab, const double *shares, const struct world_effect *effect)
 {
-    printf("%+6.2f %% +- %.2f  shares", 100.0 * effect->objective, 100.0 * effect->se);
+    printf("%+6.2f %% +- %.2f  shares", 100.0 * effect->lift, 100.0 * effect->se);
     for (size_t h = 0; h < lab->params->n_heads; h++)
         printf(" %s %.3g", lab->params->heads[h].name, shares[h]);
     printf(" | requests %+.2f %%", 100.0 * effect->relative[WORLD_RUN_REQUESTS]);
@@ -200,7 +136,7 @@ static void print_effect(const struct lab *lab, const double *shares, const stru
 
 static enum status try_shares(struct lab *lab, const double *shares, struct err *err)
 {
-    struct effect effect = {.objective = 0.0};
+    struct world_effect effect = {.lift = 0.0};
     TRY(measure(lab, shares, &effect, err));
     print_effect(lab, shares, &effect);
     return STATUS_OK;
@@ -209,7 +145,7 @@ static enum status try_shares(struct lab *lab, const double *shares, struct err 
 static enum status sweep(struct lab *lab, struct err *err)
 {
     static const double factors[] = {-1.0, -0.5, -0.25, 0.1, 0.25, 0.5, 1.0};
-    double shares[WORLD_MAX_HEADS];
+    double shares[WORLD_MAX_HEADS] = {0.0};
     for (size_t h = 0; h < lab->params->n_heads; h++) {
         for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
             memcpy(shares, lab->values, sizeof shares);
@@ -253,7 +189,7 @@ static int by_objective(const void *a, const void *b)
 /* (4/4, 16) evolution strategy with one step size per generation, shrinking. */
 static enum status search(struct lab *lab, double *ret_shares, struct err *err)
 {
-    double lo[WORLD_MAX_HEADS], hi[WORLD_MAX_HEADS], centre[WORLD_MAX_HEADS];
+    double lo[WORLD_MAX_HEADS] = {0.0}, hi[WORLD_MAX_HEADS] = {0.0}, centre[WORLD_MAX_HEADS] = {0.0};
     struct candidate tried[POPULATION];
     struct rng rng;
     rng_init(&rng, (uint64_t)options.seed, 77, 0);
@@ -262,13 +198,13 @@ static enum status search(struct lab *lab, double *ret_shares, struct err *err)
     for (int64_t g = 0; g < options.search; g++) {
         const double step = 0.35 * pow(0.04 / 0.35, (double)g / (double)options.search);
         for (size_t i = 0; i < POPULATION; i++) {
-            struct effect effect = {.objective = 0.0};
+            struct world_effect effect = {.lift = 0.0};
             for (size_t h = 0; h < lab->params->n_heads; h++) {
                 const double x = centre[h] + step * fmin(hi[h] - lo[h], 2.0) * (i > 0 ? rng_normal(&rng) : 0.0);
                 tried[i].shares[h] = fmin(fmax(x, lo[h]), hi[h]);
             }
             TRY(measure(lab, tried[i].shares, &effect, err));
-            tried[i].objective = effect.objective;
+            tried[i].objective = effect.lift;
         }
         qsort(tried, POPULATION, sizeof *tried, by_objective);
         for (size_t h = 0; h < lab->params->n_heads; h++) {
@@ -285,9 +221,9 @@ static enum status search(struct lab *lab, double *ret_shares, struct err *err)
 static enum status time_play(struct lab *lab, struct err *err)
 {
     const int64_t start = clock_monotonic_ns();
-    TRY(play(lab, lab->values, lab->other, err));
+    TRY(play(lab, lab->values, &lab->other, err));
     const double seconds = (double)(clock_monotonic_ns() - start) / 1e9;
-    const double requests = lab->control_mean[WORLD_RUN_REQUESTS] * (double)lab->n_units;
+    const double requests = lab->other.sums[WORLD_RUN_REQUESTS];
     printf("speed with given probabilities: %.0f requests a minute (%.2f us each)\n", 60.0 * requests / seconds,
            1e6 * seconds / requests);
     return STATUS_OK;
@@ -295,7 +231,7 @@ static enum status time_play(struct lab *lab, struct err *err)
 
 static enum status use_lab(struct lab *lab, double *shares, struct err *err)
 {
-    double equal[WORLD_MAX_HEADS];
+    double equal[WORLD_MAX_HEADS] = {0.0};
     print_control(lab);
     TRY(time_play(lab, err));
     for (size_t h = 0; h < lab->params->n_heads; h++)

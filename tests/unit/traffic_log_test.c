@@ -305,31 +305,31 @@ static void test_bootstrap_error_matches_delta_method(void **state)
     dataset_free(dataset);
 }
 
-static void check_question(const struct dataset *dataset, const char *text, enum status want, const char *line)
+static const char *const HEADS[N_HEADS] = {"click", "like", "hate"};
+
+static void check_question(const char *text, enum status want, const char *line)
 {
     struct err err = ERR_INIT;
     struct verdict_question question;
-    assert_refused(verdict_question_decode(text, strlen(text), dataset, &question, &err), want, &err, line);
+    assert_refused(verdict_question_decode(text, strlen(text), HEADS, N_HEADS, &question, &err), want, &err, line);
 }
 
 static void test_question(void **state)
 {
     (void)state;
     struct err err = ERR_INIT;
-    struct dataset *dataset = make_log();
     struct verdict_question question;
     static const char good[] = "{\"candidate\":{\"click\":1,\"hate\":-2.5},\"control\":{\"like\":3},\"equal\":"
                                "{\"click\":1,\"like\":1},\"values\":{\"click\":0.7}}";
-    assert_ok(verdict_question_decode(good, sizeof good - 1, dataset, &question, &err), &err);
+    assert_ok(verdict_question_decode(good, sizeof good - 1, HEADS, N_HEADS, &question, &err), &err);
     assert_close(question.weights[VERDICT_CANDIDATE][2], -2.5, 0.0);
     assert_close(question.weights[VERDICT_CONTROL][1], 3.0, 0.0);
     assert_close(question.values[0], 0.7, 0.0);
-    check_question(dataset, "{\"candidate\":{\"clik\":1}}", STATUS_UNPROCESSABLE, "candidate.clik names no head");
-    check_question(dataset, "{\"candidate\":{\"click\":0}}", STATUS_INVALID, "candidate is 0 for every head");
-    check_question(dataset, "{\"candidate\":{\"click\":\"1\"}}", STATUS_INVALID, "candidate.click");
-    check_question(dataset, "{\"candidate\":{\"click\":1}}", STATUS_INVALID, "control");
-    check_question(dataset, "{\"winner\":{\"click\":1}}", STATUS_INVALID, "winner");
-    dataset_free(dataset);
+    check_question("{\"candidate\":{\"clik\":1}}", STATUS_UNPROCESSABLE, "candidate.clik names no known head");
+    check_question("{\"candidate\":{\"click\":0}}", STATUS_INVALID, "candidate is 0 for every head");
+    check_question("{\"candidate\":{\"click\":\"1\"}}", STATUS_INVALID, "candidate.click");
+    check_question("{\"candidate\":{\"click\":1}}", STATUS_INVALID, "control");
+    check_question("{\"winner\":{\"click\":1}}", STATUS_INVALID, "winner");
 }
 
 static int init(void **state)
