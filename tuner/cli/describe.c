@@ -150,7 +150,8 @@ static void describe_winner(struct buf *to, const struct json_at *status)
     if (winner.value == NULL)
         return;
     struct grid grid;
-    label(to, "winner");
+    const struct json_at decision = view_member(status, "decision");
+    label(to, view_bool(&decision, "promoted") ? "winner" : "candidate");
     buf_printf(to, "trial %" PRId64 ": ", view_int(&winner, "trial", 0));
     format_weights(to, &weights);
     buf_char(to, '\n');

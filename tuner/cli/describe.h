@@ -7,7 +7,7 @@
 
 /* The whole status document. */
 void describe_status(struct buf *to, const struct json_at *status);
-/* The best trial so far and, once there is one, the winner. */
+/* The best trial so far and, once there is one, the candidate for promotion. */
 void describe_best(struct buf *to, const struct json_at *status);
 /* "round 3/6 explore, 8 arms, 1234 units, best +1.8 % [+0.6, +3.0] (trial 10)": one line without a newline; what
  * `watch` prints.  units: with the number of users so far. */

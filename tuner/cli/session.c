@@ -85,6 +85,8 @@ static enum status advise(const struct session *session, bool answered, enum sta
         return err_set(err, s, "%s: set %s to a file that holds your token", cause.text, SERVERS[server].token_name);
     if (s == STATUS_NOT_FOUND && server == SESSION_TUNER)
         return err_set(err, s, "%s; trimtab campaigns lists the campaigns, trimtab trials ID their trials", cause.text);
+    if (s == STATUS_NOT_FOUND)
+        return err_set(err, s, "%s; trimtab campaigns shows the experiments of campaigns", cause.text);
     if (s == STATUS_FORBIDDEN)
         return err_set(err, s, "%s; %s names the token file", cause.text, SERVERS[server].token_name);
     return s;
