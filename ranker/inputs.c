@@ -160,7 +160,8 @@ void inputs_fill(const struct features *features, const struct inputs *inputs, s
             *codes = hide_it ? 0 : *from;
             memcpy(to, embeddings + feature->table + *codes * feature->width, feature->width * sizeof *to);
             codes++;
-            from += from != NULL ? 1 : 0;
+            if (from != NULL)
+                from++;
             continue;
         }
         if (hide_it) {
@@ -169,6 +170,7 @@ void inputs_fill(const struct features *features, const struct inputs *inputs, s
         } else {
             memcpy(to, numbers, feature->width * sizeof *to);
         }
-        numbers += numbers != NULL ? feature->width : 0;
+        if (numbers != NULL)
+            numbers += feature->width;
     }
 }

@@ -179,7 +179,7 @@ static double joint_loss(const struct session *t, const float *z, const uint32_t
 static enum status try_epochs(struct session *t, struct trainer *trainer, const struct network_shape *shape,
                               const struct samples *held, float *z, float *z_best, size_t *ret_epochs)
 {
-    double best = INFINITY, loss = 0.0;
+    double best = HUGE_VAL, loss = 0.0;
     t->progress.n_epochs = t->options->max_epochs;
     for (size_t epoch = 1; epoch <= t->options->max_epochs && epoch <= *ret_epochs + PATIENCE; epoch++) {
         const float *theta, *embeddings;
