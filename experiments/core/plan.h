@@ -14,7 +14,7 @@ enum {
     PLAN_MAX_HEADS = 16,
     PLAN_MAX_METRICS = 16,
     PLAN_MAX_ARMS = 64,
-    PLAN_MAX_EFFECTS = 256, /* (arms - 1) * metrics: bounds the joint covariance and so the size of the results */
+    PLAN_MAX_EFFECTS = 320, /* (arms - 1) * metrics: bounds the joint covariance and so the size of the results */
     PLAN_NAME_SIZE = 65,    /* with the NUL */
     PLAN_TEXT_SIZE = 129,
 };

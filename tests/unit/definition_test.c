@@ -177,11 +177,11 @@ static void too_many_arms_for_the_metrics(void **state)
     struct err err = ERR_INIT;
     assert_ok(json_parse(text, strlen(text), NULL, &json, &err), &err);
     struct json_at root = json_root(json);
-    plan.n_metrics = 4;
-    assert_ok(definition_round(&root, &plan, &round, &err), &err);
     plan.n_metrics = 5;
+    assert_ok(definition_round(&root, &plan, &round, &err), &err);
+    plan.n_metrics = 6;
     assert_refused(definition_round(&root, &plan, &round, &err), STATUS_INVALID, &err,
-                   "arms has 64 arms: with 5 metrics allowed are at most 52");
+                   "arms has 64 arms: with 6 metrics allowed are at most 54");
     json_free(json);
 }
 
