@@ -1,0 +1,39 @@
+/* Answers of an experiment API of any bytes: no crash, and what is accepted holds only numbers a campaign can use. */
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "tuner/client/client.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct campaign_results *results = NULL;
+    struct campaign_experiment experiment;
+    struct err err = ERR_INIT;
+    if (client_decode_experiment((const char *)data, size, &experiment, &err) == STATUS_OK)
+        must(experiment.n_heads >= 1 && experiment.n_heads <= CAMPAIGN_MAX_HEADS && experiment.next_round >= 0);
+    else
+        must(err.text[0] != '\0');
+    if (client_decode_results((const char *)data, size, &results, &err) != STATUS_OK) {
+        must(results == NULL && err.text[0] != '\0');
+        return 0;
+    }
+    size_t m = results->n_metrics;
+    must(results->n_arms >= 2 && results->n_arms <= CAMPAIGN_MAX_ARMS && m <= CAMPAIGN_MAX_METRICS);
+    for (size_t a = 0; a < results->n_arms; a++)
+        for (size_t i = 0; i < m; i++) {
+            must(!isinf(results->mean[a * m + i]));
+            must(!(results->cov[(a * m + i) * m + i] < 0) && !isinf(results->cov[(a * m + i) * m + i]));
+        }
+    campaign_results_free(results);
+    return 0;
+}
