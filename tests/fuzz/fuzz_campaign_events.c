@@ -15,10 +15,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void must(bool holds)
+#define must(holds) check_that((holds), #holds, __LINE__)
+
+static void check_that(bool holds, const char *what, int line)
 {
-    if (!holds)
-        abort();
+    if (holds)
+        return;
+    fprintf(stderr, "line %d does not hold: %s\n", line, what);
+    abort();
 }
 
 enum { MAX_EVENTS = 80, M = 3 };
