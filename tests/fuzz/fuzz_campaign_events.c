@@ -151,7 +151,6 @@ static bool answer(struct play *play, struct campaign_event *event)
     case CALL_OPEN:
         event->kind = EVENT_OPENED;
         event->at_ms = 5;
-        play->experiment.next_round = campaign_last_round(play->campaign)->number + 1;
         break;
     case CALL_RESULTS:
         event->kind = EVENT_RESULTS;
@@ -181,7 +180,7 @@ static void check_rounds(const struct campaign *c, size_t before)
         must(round->n_arms >= 2 && round->first_trial + round->n_arms <= c->n_trials);
         must((round->results != NULL) == (round->state >= ROUND_FINAL));
         must(r + 1 == c->n_rounds || round->state >= ROUND_ABANDONED);
-        must(r == 0 || round->number > c->rounds[r - 1].number);
+        must(r == 0 || round->number > c->rounds[r - 1].number || c->rounds[r - 1].state == ROUND_ABANDONED);
         must(c->trials[round->first_trial].origin == ORIGIN_CONTROL);
         double sum = 0;
         for (size_t a = 0; a < round->n_arms; a++) {
@@ -290,6 +289,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         }
         must(s == STATUS_OK || err.text[0] != '\0');
+        const struct campaign_round *last = campaign_last_round(play.campaign);
+        if (last != NULL && last->state == ROUND_OPEN) /* the server has given its number away */
+            play.experiment.next_round = last->number + 1;
         check(play.campaign, before);
         if (who < 32) {
             struct campaign *copy = NULL;

@@ -129,7 +129,8 @@ static size_t evaluated(const struct campaign *campaign, double *ret_x, size_t *
     size_t n = 0;
     for (size_t t = 0; t < campaign->n_trials; t++) {
         const struct campaign_trial *trial = &campaign->trials[t];
-        bool told = trial->state == TRIAL_DONE && campaign->rounds[trial->round].state == ROUND_TOLD;
+        const struct campaign_round *round = &campaign->rounds[trial->round];
+        bool told = trial->state == TRIAL_DONE && round->state == ROUND_TOLD && round->purpose == AIM_EXPLORE;
         if (told && trial->origin != ORIGIN_CONTROL && !listed(campaign, n, ret_trial, trial->source) &&
             campaign_setup_encode(&campaign->setup, &trial->point, ret_x + n * campaign->setup.dim))
             ret_trial[n++] = t;
@@ -141,7 +142,7 @@ static void set_model(struct campaign *campaign, size_t n, const size_t *first, 
                       const double *feasible)
 {
     for (size_t i = 0; i < n; i++)
-        for (size_t t = first[i]; t < campaign->n_trials; t++) {
+        for (size_t t = 0; t < campaign->n_trials; t++) {
             struct campaign_trial *trial = &campaign->trials[t];
             if (trial->source != campaign->trials[first[i]].source)
                 continue;
