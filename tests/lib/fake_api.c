@@ -20,6 +20,7 @@ static const double SLOPE[M] = {0.0, 0.05, 0.11};        /* of each metric along
 void fake_api_init(struct fake_api *api)
 {
     *api = (struct fake_api){.reads_to_final = 2,
+                             .seed = 77,
                              .noise = 1,
                              .gain = 0.09,
                              .peak = 1,
@@ -147,6 +148,7 @@ static enum status read_round(const struct json_at *root, struct fake_round *rou
     TRY(json_member(root, "end", JSON_REQUIRED, &end, err));
     round->units_per_arm = 1000;
     TRY(json_get_int(&end, "units_per_arm", JSON_OPTIONAL, 1, 1000000, &round->units_per_arm, err));
+    TRY(json_get_int(&end, "at_ms", JSON_OPTIONAL, round->opened_ms + 1, INT64_MAX, &round->at_ms, err));
     return read_arms(root, round, err);
 }
 
@@ -189,7 +191,7 @@ static void draw(const struct fake_api *api, const struct fake_round *round, siz
                  double *cov)
 {
     struct rng rng;
-    rng_init(&rng, 77, (uint64_t)round->number, a);
+    rng_init(&rng, api->seed, (uint64_t)round->number, a);
     double shared = rng_normal(&rng);
     bool worse = round->is_confirm && strcmp(round->arm[a], "candidate") == 0;
     for (int i = 0; i < M; i++) {

@@ -22,13 +22,14 @@ struct fake_round {
     char arm[FAKE_ARMS][CAMPAIGN_NAME];
     double weight[FAKE_ARMS][FAKE_HEADS], allocation[FAKE_ARMS];
     size_t n_arms;
-    int64_t units_per_arm, opened_ms;
+    int64_t units_per_arm, at_ms, opened_ms;
     bool is_confirm, exclude_seen, stopped, final;
     int reads;
 };
 
 struct fake_api {
     int reads_to_final;
+    uint64_t seed; /* of the noise */
     double noise;  /* scale of the users' noise, 1: click sd about its mean */
     double gain;   /* q: how much the best weights are worth */
     double peak;   /* where they are: 1 as above, 0 at the control */

@@ -332,6 +332,54 @@ static void strangers_are_waited_for_and_stepped_around(void **state)
     tuner_world_run(w, "promoted");
 }
 
+/* Rounds that end by the clock of the experiment API. */
+static const char TIMED[] = "\"rounds\":{\"max\":3,\"arms\":5,\"duration_ms\":7200000}";
+
+static void an_end_in_time_counts_from_the_opening(void **state)
+{
+    struct tuner_world *w = *state;
+    char file[4096];
+    tuner_world_edit(TUNER_WORLD_FILE, "\"rounds\":{\"max\":3,\"arms\":5,\"units_per_arm\":4000}", TIMED, file,
+                     sizeof file);
+    w->api.die_at = 1; /* the first PUT never arrives, and the API stays away for a day */
+    assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
+    assert_true(w->api.dead);
+    tuner_world_restart(w);
+    w->api.now_ms += 86400000;
+    tuner_world_run(w, "running");
+    assert_int_equal(w->api.round[0].at_ms, 1700000000000 + 86400000 + 7200000);
+    /* The next PUT arrives, its answer does not: the same round again, not another end. */
+    w->api.die_after = true;
+    while (w->api.n_rounds < 2) {
+        w->api.die_at = strstr(w->status, "opening round") != NULL ? w->api.requests : -1;
+        tuner_world_turn(w);
+        (void)tuner_world_is(w, 1, "");
+    }
+    assert_true(w->api.dead);
+    w->api.now_ms += 3600000;
+    int64_t at_ms = w->api.round[1].at_ms;
+    tuner_world_restart(w);
+    tuner_world_run(w, "promoted");
+    assert_int_equal(w->api.round[1].at_ms, at_ms);
+    assert_int_equal(w->api.n_rounds, 4);
+}
+
+static void a_default_that_changes_under_its_control_is_told(void **state)
+{
+    struct tuner_world *w = *state;
+    char file[4096], other[4096];
+    tuner_world_edit(TUNER_WORLD_FILE, "\"seed\":3", "\"seed\":3,\"control\":\"default\"", other, sizeof other);
+    tuner_world_edit(other, ",\"control_weight\":-20", "", file, sizeof file);
+    assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
+    tuner_world_run(w, "running");
+    w->api.default_weight[1] += 1;
+    w->api.default_version++;
+    while (w->api.n_rounds < 2)
+        tuner_world_turn(w);
+    (void)tuner_world_is(w, 1, "");
+    assert_true(says(w, "the default weights have changed since the launch; the control keeps the old ones"));
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, start, end)
@@ -352,6 +400,8 @@ int main(void)
         CASE(a_trial_named_by_hand_is_confirmed_first),
         CASE(cancel_stops_the_open_round),
         CASE(strangers_are_waited_for_and_stepped_around),
+        CASE(an_end_in_time_counts_from_the_opening),
+        CASE(a_default_that_changes_under_its_control_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,10 +81,21 @@ static void take_number(struct campaign *c, const struct campaign_experiment *ex
     c->memory.phase = PHASE_OPEN;
 }
 
+static void watch_default(struct campaign *c, const struct campaign_experiment *experiment)
+{
+    bool same = true;
+    for (size_t h = 0; h < c->setup.n_heads; h++)
+        same = same && experiment->default_weight[h] == c->setup.control.weight[h];
+    if (c->config.control == CONTROL_DEFAULT && !same)
+        snprintf(c->memory.warning, sizeof c->memory.warning,
+                 "the default weights have changed since the launch; the control keeps the old ones");
+}
+
 static enum status plan_next(struct campaign *c, const struct campaign_experiment *experiment,
                              struct campaign_plan *plan, struct err *err)
 {
     TRY(campaign_round_plan(c, experiment, err));
+    watch_default(c, experiment);
     c->memory.probed = false;
     struct campaign_round *round = last_round(c);
     if (round->purpose == AIM_CONFIRM)
