@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tuner/core/campaign.h"
 #include "tuner/core/campaign_findings.h"
+#include "tuner/core/campaign_internal.h"
 #include "tuner/core/campaign_round.h"
 
 /* The transitions of the diagram in campaign.h; each sets the phase last. */
@@ -15,7 +15,7 @@ static struct campaign_round *last_round(struct campaign *c)
     return &c->rounds[c->n_rounds - 1];
 }
 
-static void changed(struct campaign_plan *plan, const char *action)
+void campaign_changed(struct campaign_plan *plan, const char *action)
 {
     plan->changed = true;
     plan->action = action;
@@ -24,7 +24,7 @@ static void changed(struct campaign_plan *plan, const char *action)
 /* The rows of the last round are written. */
 static void changed_round(const struct campaign *c, struct campaign_plan *plan, const char *action)
 {
-    changed(plan, action);
+    campaign_changed(plan, action);
     plan->first_round = c->n_rounds - 1;
     plan->first_trial = c->rounds[c->n_rounds - 1].first_trial;
 }
@@ -36,13 +36,12 @@ static void set_trials(struct campaign *c, enum campaign_trial_state state)
         c->trials[round->first_trial + a].state = state;
 }
 
-/* The end, by way of STOP where a round of ours is or may be open. */
-static void finish(struct campaign *c, enum campaign_outcome outcome, const char *reason, struct campaign_plan *plan)
+void campaign_finish(struct campaign *c, enum campaign_outcome outcome, const char *reason, struct campaign_plan *plan)
 {
     struct campaign_round *round = c->n_rounds == 0 ? NULL : last_round(c);
     snprintf(c->memory.reason, sizeof c->memory.reason, "%s", reason);
     snprintf(plan->detail, sizeof plan->detail, "%s", reason);
-    changed(plan, campaign_outcome_text(outcome));
+    campaign_changed(plan, campaign_outcome_text(outcome));
     c->memory.outcome = outcome;
     c->memory.paused = c->memory.stop_round = false;
     c->memory.phase = PHASE_DONE;
@@ -116,13 +115,13 @@ static enum status campaign_look(struct campaign *c, const struct campaign_exper
         if (s == STATUS_NO_MEMORY)
             return err_set(err, s, "%s", line.text);
         if (s != STATUS_OK) {
-            finish(c, OUTCOME_FAILED, line.text, plan);
+            campaign_finish(c, OUTCOME_FAILED, line.text, plan);
             return STATUS_OK;
         }
     }
     if (c->memory.aim == AIM_PROMOTE) {
         c->memory.version_before = experiment->default_version;
-        changed(plan, "promotion planned");
+        campaign_changed(plan, "promotion planned");
         c->memory.phase = PHASE_PROMOTE;
         return STATUS_OK;
     }
@@ -204,7 +203,7 @@ static void find_owner(struct campaign *c, bool ours, int64_t opened_ms, struct 
     if (c->memory.phase == PHASE_PROBE && ours) {
         opened(c, opened_ms, plan);
     } else if (c->memory.phase == PHASE_PROBE) {
-        changed(plan, "round number taken");
+        campaign_changed(plan, "round number taken");
         c->memory.probed = true;
         c->memory.phase = PHASE_LOOK;
     } else if (ours) {
@@ -256,7 +255,7 @@ static void warn_of(struct campaign *c, const struct campaign_results *results)
                  c->findings.drift.p);
 }
 
-static enum status aim_at_candidate(struct campaign *c, int64_t trial, struct err *err)
+enum status campaign_aim_at(struct campaign *c, int64_t trial, struct err *err)
 {
     c->memory.candidate = trial;
     c->memory.aim = AIM_CONFIRM;
@@ -271,7 +270,7 @@ static enum status after_exploring(struct campaign *c, struct campaign_plan *pla
     bool enough = campaign_rounds_done(c) >= c->config.rounds_max;
     bool stop = findings->has_stop && findings->stop.stop && c->n_told >= 3;
     if (c->memory.candidate != 0)
-        return aim_at_candidate(c, c->memory.candidate, err);
+        return campaign_aim_at(c, c->memory.candidate, err);
     if (!enough && !stop) {
         c->memory.phase = PHASE_LOOK;
         return STATUS_OK;
@@ -279,12 +278,12 @@ static enum status after_exploring(struct campaign *c, struct campaign_plan *pla
     snprintf(plan->detail, sizeof plan->detail,
              stop ? "a gain above stop.delta has probability %.3f" : "rounds.max reached", findings->stop.probability);
     if (findings->best.trial != 0)
-        return aim_at_candidate(c, findings->best.trial, err);
-    finish(c, OUTCOME_NOT_PROMOTED,
-           c->n_told == 0 ? "no round could be used"
-                          : "no evaluated arm is better than the control with its guardrails "
-                            "holding: there is nothing to confirm",
-           plan);
+        return campaign_aim_at(c, findings->best.trial, err);
+    campaign_finish(c, OUTCOME_NOT_PROMOTED,
+                    c->n_told == 0 ? "no round could be used"
+                                   : "no evaluated arm is better than the control with its guardrails "
+                                     "holding: there is nothing to confirm",
+                    plan);
     return STATUS_OK;
 }
 
@@ -297,7 +296,7 @@ static enum status fit_explore(struct campaign *c, struct campaign_plan *plan, s
     if (s != STATUS_OK && round->results->end != END_STOPPED) {
         set_trials(c, TRIAL_FAILED);
         round->state = ROUND_DISCARDED;
-        finish(c, OUTCOME_FAILED, few.text, plan);
+        campaign_finish(c, OUTCOME_FAILED, few.text, plan);
         return STATUS_OK;
     }
     if (s != STATUS_OK) {
@@ -325,7 +324,7 @@ static enum status fit_confirm(struct campaign *c, struct campaign_plan *plan, s
     warn_of(c, round->results);
     TRY(campaign_judge(c, c->n_rounds - 1, &promote, reason, err));
     if (!promote) {
-        finish(c, OUTCOME_NOT_PROMOTED, reason, plan);
+        campaign_finish(c, OUTCOME_NOT_PROMOTED, reason, plan);
         return STATUS_OK;
     }
     memcpy(c->memory.reason, reason, sizeof reason);
@@ -346,12 +345,12 @@ static enum status campaign_fit(struct campaign *c, struct campaign_plan *plan, 
 static void taken(struct campaign *c, const char *line, struct campaign_plan *plan)
 {
     if (c->memory.phase != PHASE_PROMOTE) {
-        changed(plan, "round refused");
+        campaign_changed(plan, "round refused");
         snprintf(plan->detail, sizeof plan->detail, "%s", line);
         c->memory.phase = PHASE_PROBE;
         return;
     }
-    changed(plan, "promotion refused");
+    campaign_changed(plan, "promotion refused");
     snprintf(plan->detail, sizeof plan->detail, "%s", line);
     snprintf(c->memory.warning, sizeof c->memory.warning,
              "the default weights are no longer version %lld: promote again to replace them",
@@ -366,14 +365,14 @@ static void refused(struct campaign *c, const char *line, struct campaign_plan *
     if (c->memory.phase == PHASE_STOP)
         abandon(c, plan, "nothing to stop");
     else
-        finish(c, OUTCOME_FAILED, line, plan);
+        campaign_finish(c, OUTCOME_FAILED, line, plan);
 }
 
 /* The server does not know the round, or what else it was asked for. */
 static void missing(struct campaign *c, const char *line, struct campaign_plan *plan)
 {
     if (c->memory.phase == PHASE_PROBE) {
-        changed(plan, "round was never opened");
+        campaign_changed(plan, "round was never opened");
         c->memory.probed = true;
         c->memory.phase = PHASE_LOOK;
         return;
@@ -389,7 +388,7 @@ static void stopped(struct campaign *c, struct campaign_plan *plan)
         abandon(c, plan, "round stopped");
         return;
     }
-    changed(plan, "round stopped"); /* that it was not a stranger who stopped it shows in candidate */
+    campaign_changed(plan, "round stopped"); /* that it was not a stranger who stopped it shows in candidate */
     c->memory.stop_round = false;
 }
 
@@ -398,94 +397,7 @@ static void promoted(struct campaign *c, int64_t version, struct campaign_plan *
     char reason[CAMPAIGN_LINE];
     memcpy(reason, c->memory.reason, sizeof reason);
     c->memory.version_after = version;
-    finish(c, OUTCOME_PROMOTED, reason, plan);
-}
-
-static enum status refuse(const struct campaign *c, struct err *err, const char *what)
-{
-    return err_set(err, STATUS_CONFLICT, "campaign %lld is %s: %s", (long long)c->id, campaign_state_text(c), what);
-}
-
-static enum status pause_or_resume(struct campaign *c, bool pause, struct campaign_plan *plan, struct err *err)
-{
-    if (c->memory.outcome != OUTCOME_NONE)
-        return refuse(c, err, pause ? "there is nothing to pause" : "there is nothing to resume");
-    if (c->memory.paused == pause)
-        return STATUS_OK;
-    c->memory.paused = pause;
-    if (!pause)
-        c->memory.warning[0] = '\0';
-    changed(plan, pause ? "paused" : "resumed");
-    return STATUS_OK;
-}
-
-/* A person wants this trial: it is confirmed like any candidate; an open explore round ends first. */
-static enum status confirm_by_hand(struct campaign *c, int64_t n, struct campaign_plan *plan, struct err *err)
-{
-    const struct campaign_trial *trial = campaign_find_trial(c, n);
-    const struct campaign_round *round = campaign_last_round(c);
-    if (trial == NULL)
-        return err_set(err, STATUS_NOT_FOUND, "campaign %lld has no trial %lld: allowed are 1 to %zu", (long long)c->id,
-                       (long long)n, c->n_trials);
-    if (trial->origin == ORIGIN_CONTROL)
-        return err_set(err, STATUS_UNPROCESSABLE, "trial %lld is the control: there is nothing to confirm",
-                       (long long)n);
-    if (trial->state != TRIAL_DONE)
-        return refuse(c, err, "only a trial that is done can be confirmed");
-    if (c->memory.paused || c->memory.phase == PHASE_STOP)
-        return refuse(c, err, "resume it, or wait until its round has stopped");
-    bool exploring = round != NULL && round->purpose == AIM_EXPLORE;
-    bool untold = exploring && round->state == ROUND_FINAL;
-    bool measuring = exploring && round->state < ROUND_ABANDONED;
-    if (c->memory.outcome == OUTCOME_NONE && c->memory.aim != AIM_EXPLORE && c->memory.phase != PHASE_READY)
-        return refuse(c, err, "it is confirming or promoting already");
-    c->memory.outcome = OUTCOME_NONE;
-    c->memory.by_hand = true;
-    c->memory.candidate = n;
-    c->memory.reason[0] = '\0';
-    c->memory.version_after = 0;
-    c->findings.has_confirmed = false;
-    changed(plan, "trial to confirm");
-    snprintf(plan->detail, sizeof plan->detail, "trial %lld", (long long)n);
-    if (untold)
-        c->memory.phase = PHASE_FIT;
-    c->memory.stop_round = measuring;
-    if (untold || measuring)
-        return STATUS_OK;
-    return aim_at_candidate(c, n, err);
-}
-
-static enum status promote(struct campaign *c, int64_t trial, struct campaign_plan *plan, struct err *err)
-{
-    if (trial != 0)
-        return confirm_by_hand(c, trial, plan, err);
-    if (c->memory.phase != PHASE_READY || c->memory.paused)
-        return refuse(c, err, "only a ready campaign can be promoted; name a trial to have it confirmed first");
-    changed(plan, "promotion approved");
-    c->memory.warning[0] = '\0';
-    c->memory.aim = AIM_PROMOTE;
-    c->memory.phase = PHASE_LOOK;
-    return STATUS_OK;
-}
-
-static enum status cancel(struct campaign *c, struct campaign_plan *plan, struct err *err)
-{
-    if (c->memory.outcome == OUTCOME_CANCELLED)
-        return STATUS_OK;
-    if (c->memory.outcome != OUTCOME_NONE)
-        return refuse(c, err, "there is nothing to cancel");
-    finish(c, OUTCOME_CANCELLED, "cancelled", plan);
-    return STATUS_OK;
-}
-
-static enum status step_person(struct campaign *c, const struct campaign_event *event, struct campaign_plan *plan,
-                               struct err *err)
-{
-    if (event->kind == EVENT_CANCEL)
-        return cancel(c, plan, err);
-    if (event->kind == EVENT_PROMOTE)
-        return promote(c, event->trial, plan, err);
-    return pause_or_resume(c, event->kind == EVENT_PAUSE, plan, err);
+    campaign_finish(c, OUTCOME_PROMOTED, reason, plan);
 }
 
 enum status campaign_step(struct campaign *c, const struct campaign_event *event, struct campaign_plan *plan,
@@ -494,7 +406,7 @@ enum status campaign_step(struct campaign *c, const struct campaign_event *event
     *plan = (struct campaign_plan){.first_round = SIZE_MAX, .first_trial = SIZE_MAX};
     switch (event->kind) {
     case EVENT_CREATED:
-        changed(plan, "experiment created");
+        campaign_changed(plan, "experiment created");
         c->memory.phase = PHASE_LOOK;
         return STATUS_OK;
     case EVENT_EXPERIMENT:
@@ -531,5 +443,5 @@ enum status campaign_step(struct campaign *c, const struct campaign_event *event
     case EVENT_PROMOTE:
         break;
     }
-    return step_person(c, event, plan, err);
+    return campaign_ask(c, event, plan, err);
 }
