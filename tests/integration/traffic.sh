@@ -57,6 +57,19 @@ refused "--experiment EXP is missing" --world worlds/demo.json --experiments htt
 refused "--verdict needs --model" --world worlds/demo.json --verdict x
 refused "--threads 0" --world worlds/demo.json --threads 0
 
+# --- a log with faults: the line of the importer arrives, nothing is played
+mkdir "$work/log"
+code=0
+traffic --log "$work/log" --experiments http://127.0.0.1:9 --experiment feed 2>"$work/err" || code=$?
+[ "$code" = 1 ] && [ "$(wc -l <"$work/err")" = 1 ] || fail "an empty log folder: exit code $code, $(cat "$work/err")"
+traffic --world worlds/demo.json --export "$work/log" >/dev/null
+head -c 100000 "$work/log/log.csv" >"$work/log/cut.csv" # ends within a line
+mv "$work/log/cut.csv" "$work/log/log.csv"
+"$bin/trimtab-ranker" import generic "$work/log" --out "$work/none" 2>"$work/err" && fail "a log cut short was imported"
+grep -q "log.csv" "$work/err" || fail "a log cut short: $(cat "$work/err")"
+[ ! -e "$work/none" ] || fail "half a dataset was written"
+rm -r "$work/log"
+
 # --- a world small enough for a test, its log, a quickly trained model
 sed -e 's/"users": [0-9]*, "explore"/"users": 1500, "explore"/' -e 's/"new_per_day": [0-9]*/"new_per_day": 260/' \
     worlds/demo.json >"$work/world.json"
