@@ -1,12 +1,14 @@
 /* bench_world: what tuning is worth in a world, by long simulation with a trained ranker's probabilities.
  *
- *   bench_world WORLD MODEL DATASET [--values long_click=0.7,save=0.3] [--days N] [--seed N] [--search N] [--sweep]
+ *   bench_world WORLD MODEL DATASET [--values long_click=0.7,save=0.3] [--signs click=-1] [--days N] [--seed N]
+ *               [--sweep] [--search N] [--judges N] [--out FILE]
  *
  * Weights are written as shares: w_h = share_h / m_h, m_h the ranker's mean probability, so the plug-in weights have
  * share_h = value_h.  The value of a policy is the weighted sum of relative effects on events per unit against plug-in,
  * from the same people with the same luck.  The search is an evolution strategy in a box (no model of the world in it);
- * what it finds is judged on another seed, so the reported gain is not the luckiest of many.
- * It compares no optimizers: it is for setting a world's parameters, and for its attainable optimum. */
+ * what it finds is judged on other seeds, so the reported gain is not the luckiest of many.  --out writes that
+ * judgement as JSON (docs/worlds.md); worlds/NAME.attainable.json holds such judgements. It compares no optimizers: it
+ * is for setting a world's parameters, and for its attainable optimum. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,21 +17,25 @@
 #include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/core/opt.h"
+#include "base/json/json_write.h"
 #include "experiments/traffic/world_truth.h"
 
 static struct {
-    const char *values, *free_heads;
-    int64_t days, seed, search, arm_units;
+    const char *values, *signs, *out;
+    int64_t days, seed, search, judges, arm_units;
     bool sweep;
-} options = {.values = "long_click=0.7,save=0.3", .free_heads = "", .days = 2, .seed = 101, .arm_units = 4000};
+} options = {.values = "long_click=0.7,save=0.3", .signs = "", .days = 2, .seed = 101, .judges = 4, .arm_units = 4000};
 
 static const struct opt OPTIONS[] = {
     {"values", OPT_TEXT, &options.values, "LIST", "business value of heads", 0, 0},
-    {"free", OPT_TEXT, &options.free_heads, "LIST", "heads without value whose weight may have either sign", 0, 0},
+    {"signs", OPT_TEXT, &options.signs, "LIST", "sign of heads without value; absent: that of their satisfaction", 0,
+     0},
     {"days", OPT_INT, &options.days, "N", "days of one play", 1, 100},
-    {"seed", OPT_INT, &options.seed, "N", "play seed of the search; the judgement uses the next one", 0, 9e15},
+    {"seed", OPT_INT, &options.seed, "N", "play seed of the search; the judgement uses the next ones", 0, 9e15},
     {"search", OPT_INT, &options.search, "N", "generations of 16 plays; 0: no search", 0, 1000},
     {"arm-units", OPT_INT, &options.arm_units, "N", "units of an arm for the standard error shown", 10, 1e9},
+    {"judges", OPT_INT, &options.judges, "N", "play seeds that judge what the search found", 1, 1000},
+    {"out", OPT_TEXT, &options.out, "FILE", "the judgement as JSON", 0, 0},
     {"sweep", OPT_FLAG, &options.sweep, NULL, "vary one share at a time", 0, 0},
     OPT_END,
 };
@@ -156,20 +162,20 @@ static enum status sweep(struct lab *lab, struct err *err)
     return STATUS_OK;
 }
 
-/* The box of a campaign with default bounds: exp(-1.5) to exp(1.5) around plug-in, [0, 3] for heads without value (the
- * sign of their satisfaction), both signs for --free; the head of the largest value is the reference and fixed. */
+/* The box of a campaign with default bounds: exp(-1.5) to exp(1.5) around plug-in, [0, 3] times the sign for heads
+ * without value; the head of the largest value is the reference and fixed. */
 static enum status make_box(const struct lab *lab, double *lo, double *hi, struct err *err)
 {
-    double free_heads[WORLD_MAX_HEADS] = {0.0};
+    double signs[WORLD_MAX_HEADS] = {0.0};
     size_t reference = 0;
-    TRY(parse_list(lab->params, options.free_heads, free_heads, err));
+    TRY(parse_list(lab->params, options.signs, signs, err));
     for (size_t h = 0; h < lab->params->n_heads; h++) {
         const double value = lab->values[h];
+        const double sign = fpclassify(signs[h]) != FP_ZERO ? signs[h] : lab->params->heads[h].satisfaction;
         if (fabs(value) > fabs(lab->values[reference]))
             reference = h;
-        const bool bad = lab->params->heads[h].satisfaction < 0.0;
-        lo[h] = value > 0.0 ? value * exp(-1.5) : bad || free_heads[h] > 0.0 ? -3.0 : 0.0;
-        hi[h] = value > 0.0 ? value * exp(1.5) : bad && free_heads[h] <= 0.0 ? 0.0 : 3.0;
+        lo[h] = value > 0.0 ? value * exp(-1.5) : sign < 0.0 ? -3.0 : 0.0;
+        hi[h] = value > 0.0 ? value * exp(1.5) : sign < 0.0 ? 0.0 : 3.0;
     }
     lo[reference] = hi[reference] = lab->values[reference];
     return STATUS_OK;
@@ -243,16 +249,92 @@ static enum status use_lab(struct lab *lab, double *shares, struct err *err)
     return options.search > 0 ? search(lab, shares, err) : STATUS_OK;
 }
 
-static enum status judge(const struct world_params *params, const struct ranker *ranker, const double *shares,
-                         struct err *err)
+/* Mean over the judges' seeds, which are independent samples of people. */
+struct judgement {
+    double lift, se, arm_se;
+    double relative[WORLD_TRUTH_WIDTH], relative_se[WORLD_TRUTH_WIDTH];
+};
+
+static enum status judge_seed(const struct world_params *params, const struct ranker *ranker, const double *shares,
+                              uint64_t seed, struct judgement *sum, struct err *err)
 {
     struct lab lab;
-    enum status s = lab_open(&lab, params, ranker, (uint64_t)options.seed + 1, err);
-    printf("attainable, judged on another seed:\n");
+    struct world_effect effect = {.lift = 0.0};
+    enum status s = lab_open(&lab, params, ranker, seed, err);
     if (s == STATUS_OK)
-        s = try_shares(&lab, shares, err);
+        s = measure(&lab, shares, &effect, err);
+    if (s == STATUS_OK) {
+        const double n = (double)options.judges;
+        print_effect(&lab, shares, &effect);
+        sum->lift += effect.lift / n;
+        sum->se = hypot(sum->se, effect.se / n);
+        sum->arm_se += world_truth_unit_sd(lab.truth, lab.values, &lab.control) / sqrt((double)options.arm_units) / n;
+        for (size_t i = 0; i < WORLD_RUN_HEADS + params->n_heads; i++) {
+            sum->relative[i] += effect.relative[i] / n;
+            sum->relative_se[i] = hypot(sum->relative_se[i], effect.relative_se[i] / n);
+        }
+    }
     lab_close(&lab);
     return s;
+}
+
+static void number(struct json_writer *w, const char *key, double x)
+{
+    json_write_key(w, key);
+    json_write_number(w, x);
+}
+
+static void write_heads(struct json_writer *w, const struct world_params *params, const char *key, const double *x)
+{
+    json_write_key(w, key);
+    json_write_object(w);
+    for (size_t h = 0; h < params->n_heads; h++)
+        number(w, params->heads[h].name, x[h]);
+    json_write_object_end(w);
+}
+
+static enum status write_judgement(const struct lab *lab, const struct ranker *ranker, const double *shares,
+                                   const struct judgement *judgement, struct err *err)
+{
+    struct buf text = BUF_INIT;
+    struct json_writer w;
+    json_writer_init(&w, &text);
+    json_write_object(&w);
+    json_write_key(&w, "world");
+    json_write_string(&w, lab->params->name);
+    json_write_key(&w, "model");
+    json_write_string(&w, ranker_model_hash(ranker));
+    write_heads(&w, lab->params, "values", lab->values);
+    write_heads(&w, lab->params, "shares", shares);
+    number(&w, "lift", judgement->lift);
+    number(&w, "lift_se", judgement->se);
+    number(&w, "requests", judgement->relative[WORLD_RUN_REQUESTS]);
+    write_heads(&w, lab->params, "effects", judgement->relative + WORLD_RUN_HEADS);
+    write_heads(&w, lab->params, "effects_se", judgement->relative_se + WORLD_RUN_HEADS);
+    number(&w, "arm_units", (double)options.arm_units);
+    number(&w, "arm_se", judgement->arm_se);
+    number(&w, "days", (double)options.days);
+    number(&w, "generations", (double)options.search);
+    number(&w, "search_seed", (double)options.seed);
+    number(&w, "judges", (double)options.judges);
+    json_write_object_end(&w);
+    buf_char(&text, '\n');
+    enum status s = buf_status(&text, err);
+    if (s == STATUS_OK)
+        s = file_write_atomic(options.out, text.data, text.length, 0644, err);
+    buf_done(&text);
+    return s;
+}
+
+static enum status judge(const struct lab *lab, const struct ranker *ranker, const double *shares, struct err *err)
+{
+    struct judgement judgement = {.lift = 0.0};
+    puts("attainable, judged on other seeds:");
+    for (int64_t i = 1; i <= options.judges; i++)
+        TRY(judge_seed(lab->params, ranker, shares, (uint64_t)(options.seed + i), &judgement, err));
+    printf("mean %+.2f %% +- %.2f; standard error of an arm with %lld units %.2f %%\n", 100.0 * judgement.lift,
+           100.0 * judgement.se, (long long)options.arm_units, 100.0 * judgement.arm_se);
+    return options.out != NULL ? write_judgement(lab, ranker, shares, &judgement, err) : STATUS_OK;
 }
 
 static enum status bench(char **operands, struct err *err)
@@ -271,9 +353,9 @@ static enum status bench(char **operands, struct err *err)
         s = lab_open(&lab, &params, ranker, (uint64_t)options.seed, err);
     if (s == STATUS_OK)
         s = use_lab(&lab, shares, err);
-    lab_close(&lab);
     if (s == STATUS_OK && options.search > 0)
-        s = judge(&params, ranker, shares, err);
+        s = judge(&lab, ranker, shares, err);
+    lab_close(&lab);
     ranker_close(ranker);
     buf_done(&text);
     return s;
