@@ -130,7 +130,6 @@ static enum status write_outcome(struct optimize_session *s, size_t k, struct js
     write_number(w, "outputscale", hyper.outputscale);
     write_number(w, "noise", hyper.noise);
     write_number(w, "misfit", hyper.misfit);
-    write_number(w, "warp", hyper.warp);
     write_number(w, "log_evidence", hyper.log_evidence);
     write_number(w, "mean_square", d.mean_square);
     write_number(w, "coverage95", d.coverage95);

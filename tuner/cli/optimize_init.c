@@ -124,9 +124,8 @@ static enum status make_optimizer(const struct json_at *root, struct optimize_se
     double x[OPTIMIZER_MAX_DIM], control[OPTIMIZER_MAX_DIM];
     uint32_t levels[OPTIMIZER_MAX_DIM];
     struct json_at at;
-    struct optimizer_config config = {.dim = s->dim, .n_outcomes = 1 + s->n_constraints, .warp = true};
+    struct optimizer_config config = {.dim = s->dim, .n_outcomes = 1 + s->n_constraints};
     TRY(json_get_int(root, "seed", JSON_OPTIONAL, 0, INT64_MAX, &seed, err));
-    TRY(json_get_bool(root, "warp", JSON_OPTIONAL, &config.warp, err));
     TRY(read_name(root, "acquisition", &config.acquisition, err));
     TRY(read_name(root, "hyper_prior", &config.hyper_prior, err));
     TRY(json_member(root, "control", JSON_OPTIONAL, &at, err));
@@ -144,8 +143,8 @@ enum status optimize_init(struct optimize_session *session, const struct json_at
                           struct err *err)
 {
     static const char *const KNOWN[] = {
-        "op",    "dim",      "n_constraints", "seed",        "q",    "n_init",      "budget",           "bounds",
-        "kinds", "minimize", "control",       "acquisition", "warp", "hyper_prior", "constraint_sense", NULL};
+        "op",    "dim",      "n_constraints", "seed",        "q",           "n_init",           "budget", "bounds",
+        "kinds", "minimize", "control",       "acquisition", "hyper_prior", "constraint_sense", NULL};
     struct optimize_session fresh = {0};
     int64_t dim = 0, n_constraints = 0;
     bool minimize = true;

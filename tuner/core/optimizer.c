@@ -36,8 +36,6 @@ static enum status check_config(const struct optimizer_config *config, struct er
                        OPTIMIZER_MAX_OUTCOMES);
     if (config->control_known && config->control == NULL)
         return err_set(err, STATUS_INVALID, "control_known without a control: its coordinates are expected");
-    if (config->control_known && config->warp)
-        return err_set(err, STATUS_INVALID, "warp with control_known: only one of them is allowed");
     for (size_t k = 0; config->control != NULL && k < config->dim; k++) {
         if (!(fabs(config->control[k]) <= 1000.0))
             return err_set(err, STATUS_INVALID, "control[%zu] is %g: allowed are -1000 to 1000", k, config->control[k]);

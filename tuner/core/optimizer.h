@@ -4,8 +4,7 @@
  * Outcome 0 is the objective and is MAXIMISED.  Outcomes 1 .. n_outcomes - 1 are constraints: a point is feasible when
  * every one of them is <= its threshold.  Each outcome has its own Gaussian process (gp.h): Matern-5/2 with ARD, a
  * constant mean under a prior, the noise of each round as a full block (its arms share one control), a small inferred
- * misfit, an inferred between-round variance where asked for, and, for plain ask/tell only, an inferred monotone warp
- * of the objective (warp.h).
+ * misfit and, where asked for, an inferred between-round variance.
  *
  * Life:  optimizer_new -> optimizer_tell (a whole round) -> optimizer_ask / _posterior / _recommend / ... -> _free.
  * Models are fitted on first use after a tell and kept until the next tell.
@@ -34,7 +33,6 @@ struct optimizer_config {
     const double *control;    /* [dim] in the cube, the centre of the first design; NULL: the middle of the cube */
     bool control_known;       /* every outcome is exactly 0 at `control` (relative effects); needs control */
     bool round_variance;      /* infer a between-round variance that vanishes at the control */
-    bool warp;                /* infer a monotone warp of the objective; excludes control_known */
     const double *thresholds; /* [n_outcomes - 1], NULL: zeros */
     const uint32_t *levels;   /* [dim] number of equally spaced values of an integer parameter, 0: continuous; NULL */
     const char *hyper_prior;  /* "dimension-scaled" (default) or "gamma"; NULL: default (gp_hyper.h) */
@@ -120,7 +118,6 @@ size_t optimizer_n_rounds(const struct optimizer *optimizer);
 struct optimizer_hyper {
     double lengthscale[OPTIMIZER_MAX_DIM];       /* cube units */
     double outputscale, noise, misfit, round_sd; /* standard deviations in the outcome's units; 0 where not inferred */
-    double warp;                                 /* 0: none (warp.h) */
     double log_evidence;
 };
 MUST_CHECK enum status optimizer_hyper(struct optimizer *optimizer, size_t outcome, struct optimizer_hyper *ret,
