@@ -7,19 +7,18 @@ static bool always(void)
     return true;
 }
 
-enum { LANES = 16 };
-
-static void reference_layer(size_t n, size_t k, size_t m, const float *x, const float *w, const float *b, float *y)
+static void reference_layer(size_t n, size_t k, size_t m, const float *x, const float *panels, const float *b, float *y)
 {
     for (size_t i = 0; i < n; i++) {
-        for (size_t first = 0; first < m; first += LANES) {
-            float sum[LANES];
+        for (size_t first = 0; first < m; first += KERNEL_PANEL) {
+            const float *w = panels + first * k;
+            float sum[KERNEL_PANEL];
             memcpy(sum, b + first, sizeof sum);
             for (size_t p = 0; p < k; p++) {
-                for (size_t j = 0; j < LANES; j++)
-                    sum[j] += x[i * k + p] * w[p * m + first + j];
+                for (size_t j = 0; j < KERNEL_PANEL; j++)
+                    sum[j] += x[i * k + p] * w[p * KERNEL_PANEL + j];
             }
-            for (size_t j = 0; j < LANES; j++)
+            for (size_t j = 0; j < KERNEL_PANEL; j++)
                 y[i * m + first + j] = sum[j] > 0.0f ? sum[j] : 0.0f;
         }
     }
@@ -27,6 +26,7 @@ static void reference_layer(size_t n, size_t k, size_t m, const float *x, const 
 
 static float reference_dot(size_t n, const float *x, const float *y)
 {
+    enum { LANES = 16 };
     float lanes[LANES] = {0.0f}, sum = 0.0f;
     for (size_t i = 0; i < n; i += LANES) {
         for (size_t j = 0; j < LANES; j++)
@@ -39,7 +39,14 @@ static float reference_dot(size_t n, const float *x, const float *y)
 
 const struct kernel KERNEL_REFERENCE = {"reference", always, reference_layer, reference_dot};
 
-static const struct kernel *const ALL[] = {&KERNEL_REFERENCE, NULL};
+static const struct kernel *const ALL[] = {
+    &KERNEL_REFERENCE,
+#ifdef __x86_64__
+    &KERNEL_AVX2,
+    &KERNEL_AVX512,
+#endif
+    NULL,
+};
 
 const struct kernel *const *kernel_all(void)
 {
@@ -54,4 +61,20 @@ const struct kernel *kernel_best(void)
             best = *k;
     }
     return best;
+}
+
+const struct kernel *kernel_find(const char *name)
+{
+    const struct kernel *const *k = ALL;
+    while (*k != NULL && strcmp((*k)->name, name) != 0)
+        k++;
+    return *k;
+}
+
+void kernel_pack(size_t k, size_t m, const float *w, float *panels)
+{
+    for (size_t first = 0; first < m; first += KERNEL_PANEL) {
+        for (size_t p = 0; p < k; p++)
+            memcpy(panels + first * k + p * KERNEL_PANEL, w + p * m + first, KERNEL_PANEL * sizeof *w);
+    }
 }

@@ -15,52 +15,11 @@ void ranker_close(struct ranker *ranker)
     if (ranker == NULL)
         return;
     inputs_done(&ranker->users);
-    mem_free(ranker->parameters);
+    packed_done(&ranker->network);
     mem_free(ranker->item_part);
     dataset_free(ranker->dataset);
     model_free(ranker->model);
     mem_free(ranker);
-}
-
-/* Copies w [k * m] into a zeroed [k_padded * m_padded]. */
-static void pad_matrix(const float *w, size_t k, size_t m, float *to)
-{
-    for (size_t i = 0; i < k; i++)
-        memcpy(to + i * kernel_pad(m), w + i * m, m * sizeof *to);
-}
-
-/* The layers behind the first with their sizes padded for the kernel; one zeroed block. */
-static enum status pad_layers(struct ranker *r, struct err *err)
-{
-    const struct network_shape *s = &r->model->shape;
-    const struct network_layout l = network_layout(s);
-    const float *theta = r->model->theta;
-    const size_t p1 = kernel_pad(s->hidden1), p2 = kernel_pad(s->hidden2), pt = kernel_pad(s->tower);
-    const size_t towers = s->heads * pt;
-    r->hidden1 = p1;
-    r->hidden2 = p2;
-    r->tower = pt;
-    r->parameters = mem_alloc(s->width * p1 + p1 + p1 * p2 + p2 + p2 * towers + 2 * towers, sizeof *r->parameters);
-    if (r->parameters == NULL)
-        return err_no_memory(err);
-    r->w1 = r->parameters;
-    r->b1 = r->w1 + s->width * p1;
-    r->w2 = r->b1 + p1;
-    r->b2 = r->w2 + p1 * p2;
-    r->w3 = r->b2 + p2;
-    r->b3 = r->w3 + p2 * towers;
-    r->w4 = r->b3 + towers;
-    pad_matrix(theta + l.w1, s->width, s->hidden1, r->w1);
-    pad_matrix(theta + l.b1, 1, s->hidden1, r->b1);
-    pad_matrix(theta + l.w2, s->hidden1, s->hidden2, r->w2);
-    pad_matrix(theta + l.b2, 1, s->hidden2, r->b2);
-    for (size_t h = 0; h < s->heads; h++) {
-        for (size_t i = 0; i < s->hidden2; i++)
-            memcpy(r->w3 + i * towers + h * pt, theta + l.w3 + (i * s->heads + h) * s->tower, s->tower * sizeof *theta);
-        memcpy(r->b3 + h * pt, theta + l.b3 + h * s->tower, s->tower * sizeof *theta);
-        memcpy(r->w4 + h * pt, theta + l.w4 + h * s->tower, s->tower * sizeof *theta);
-    }
-    return STATUS_OK;
 }
 
 /* to [hidden1] += x [first .. end) W1 [first .. end): one side's share of the first layer; inputs that are 0 cost
@@ -68,9 +27,9 @@ static enum status pad_layers(struct ranker *r, struct err *err)
 static void add_part(const struct ranker *r, const float *x, size_t first, size_t end, float *to)
 {
     for (size_t i = first; i < end; i++) {
-        const float v = x[i], *w = r->w1 + i * r->hidden1;
+        const float v = x[i], *w = r->network.w1 + i * r->network.hidden1;
         if (v < 0.0f || v > 0.0f) {
-            for (size_t j = 0; j < r->hidden1; j++)
+            for (size_t j = 0; j < r->network.hidden1; j++)
                 to[j] += v * w[j];
         }
     }
@@ -91,16 +50,16 @@ static enum status compute_items(struct ranker *r, struct err *err)
     TRY(inputs_new(features, SIDE_ITEM, r->dataset, NULL, 0, &items, err));
     float *x = mem_alloc(features->width, sizeof *x);
     uint32_t *codes = mem_alloc(items.n_codes, sizeof *codes);
-    r->item_part = mem_alloc((n + 1) * r->hidden1, sizeof *r->item_part);
+    r->item_part = mem_alloc((n + 1) * r->network.hidden1, sizeof *r->item_part);
     enum status s = STATUS_OK;
     if (x == NULL || codes == NULL || r->item_part == NULL) {
         s = err_no_memory(err);
         goto out;
     }
     for (size_t i = 0; i <= n; i++) {
-        float *to = r->item_part + i * r->hidden1;
+        float *to = r->item_part + i * r->network.hidden1;
         inputs_fill(features, &items, i < n ? i : SIZE_MAX, r->model->embeddings, NULL, x, codes);
-        memcpy(to, r->b1, r->hidden1 * sizeof *to);
+        memcpy(to, r->network.b1, r->network.hidden1 * sizeof *to);
         add_side(r, x, SIDE_ITEM, to);
     }
 out:
@@ -115,7 +74,7 @@ static enum status open_files(struct ranker *r, const char *model_path, const ch
     TRY(model_read(model_path, &r->model, err));
     TRY(dataset_read(dataset_path, &r->dataset, err));
     TRY(features_fit(r->model->features, r->dataset, err));
-    TRY(pad_layers(r, err));
+    TRY(packed_new(&r->model->shape, r->model->theta, &r->network, err));
     TRY(inputs_new(r->model->features, SIDE_USER, r->dataset, NULL, 0, &r->users, err));
     return compute_items(r, err);
 }
@@ -192,8 +151,8 @@ struct ranker_scratch {
     float *x;        /* [width] */
     uint32_t *codes; /* [features] */
     float *request;  /* [hidden1] share of user and context */
-    size_t capacity; /* candidates */
-    float *layers;   /* [capacity * (hidden1 + hidden2 + towers)] */
+    float *h1;       /* [KERNEL_ROWS * hidden1] */
+    float *layers;   /* [packed_scratch()] */
 };
 
 enum status ranker_scratch_new(const struct ranker *ranker, struct ranker_scratch **ret, struct err *err)
@@ -204,8 +163,11 @@ enum status ranker_scratch_new(const struct ranker *ranker, struct ranker_scratc
     enum status s = cross_init(&scratch->tally, ranker->dataset, err);
     scratch->x = mem_alloc(ranker->model->features->width, sizeof *scratch->x);
     scratch->codes = mem_alloc(ranker->model->features->n, sizeof *scratch->codes);
-    scratch->request = mem_alloc(ranker->hidden1, sizeof *scratch->request);
-    if (s == STATUS_OK && (scratch->x == NULL || scratch->codes == NULL || scratch->request == NULL))
+    scratch->request = mem_alloc(ranker->network.hidden1, sizeof *scratch->request);
+    scratch->h1 = mem_alloc(KERNEL_ROWS * ranker->network.hidden1, sizeof *scratch->h1);
+    scratch->layers = mem_alloc(packed_scratch(&ranker->network), sizeof *scratch->layers);
+    if (s == STATUS_OK && (scratch->x == NULL || scratch->codes == NULL || scratch->request == NULL ||
+                           scratch->h1 == NULL || scratch->layers == NULL))
         s = err_no_memory(err);
     if (s != STATUS_OK) {
         ranker_scratch_free(scratch);
@@ -223,21 +185,9 @@ void ranker_scratch_free(struct ranker_scratch *scratch)
     mem_free(scratch->x);
     mem_free(scratch->codes);
     mem_free(scratch->request);
+    mem_free(scratch->h1);
     mem_free(scratch->layers);
     mem_free(scratch);
-}
-
-static enum status reserve(const struct ranker *r, struct ranker_scratch *scratch, size_t n, struct err *err)
-{
-    if (n <= scratch->capacity)
-        return STATUS_OK;
-    float *layers =
-        mem_resize(scratch->layers, n * (r->hidden1 + r->hidden2 + r->model->shape.heads * r->tower), sizeof *layers);
-    if (layers == NULL)
-        return err_no_memory(err);
-    scratch->layers = layers;
-    scratch->capacity = n;
-    return STATUS_OK;
 }
 
 static enum status check_context(const struct ranker *r, const struct ranker_context *context, size_t n,
@@ -323,38 +273,31 @@ static void fill_cross(const struct ranker *r, const struct cross_tally *tally, 
     }
 }
 
-/* relu of the first layer for every candidate. */
-static void first_layer(const struct ranker *r, struct ranker_scratch *scratch, uint32_t user, size_t n,
-                        const char *const *item_ids, float *h1)
+/* relu of the first layer for n candidates. */
+static void first_layer(const struct ranker *r, struct ranker_scratch *scratch, bool user_known, size_t n,
+                        const char *const *item_ids)
 {
-    if (user != INTERN_NONE)
-        cross_begin(&scratch->tally, user);
+    const size_t hidden1 = r->network.hidden1;
     for (size_t i = 0; i < n; i++) {
         const uint32_t item = intern_find(&r->dataset->item_ids, item_ids[i]);
-        const float *part = r->item_part + (item == INTERN_NONE ? r->dataset->items.n : item) * r->hidden1;
-        float *to = h1 + i * r->hidden1;
-        for (size_t j = 0; j < r->hidden1; j++)
+        const float *part = r->item_part + (item == INTERN_NONE ? r->dataset->items.n : item) * hidden1;
+        float *to = scratch->h1 + i * hidden1;
+        for (size_t j = 0; j < hidden1; j++)
             to[j] = part[j] + scratch->request[j];
-        fill_cross(r, &scratch->tally, user != INTERN_NONE && item != INTERN_NONE, item, scratch->x);
+        fill_cross(r, &scratch->tally, user_known && item != INTERN_NONE, item, scratch->x);
         add_side(r, scratch->x, SIDE_CROSS, to);
-        for (size_t j = 0; j < r->hidden1; j++)
+        for (size_t j = 0; j < hidden1; j++)
             to[j] = to[j] > 0.0f ? to[j] : 0.0f;
     }
-    if (user != INTERN_NONE)
-        cross_end(&scratch->tally);
 }
 
-static void later_layers(const struct ranker *r, size_t n, const float *h1, float *h2, float *t, float *p)
+/* p in place of the logits. */
+static void calibrate(const struct ranker *r, size_t n, float *z)
 {
-    const size_t heads = r->model->shape.heads, towers = heads * r->tower;
-    const float *b4 = r->model->theta + network_layout(&r->model->shape).b4;
-    r->kernel->layer(n, r->hidden1, r->hidden2, h1, r->w2, r->b2, h2);
-    r->kernel->layer(n, r->hidden2, towers, h2, r->w3, r->b3, t);
+    const size_t heads = r->network.heads;
     for (size_t i = 0; i < n; i++) {
-        for (size_t h = 0; h < heads; h++) {
-            const float z = r->kernel->dot(r->tower, t + i * towers + h * r->tower, r->w4 + h * r->tower) + b4[h];
-            p[i * heads + h] = platt_probability(&r->model->heads[h].platt, (double)z);
-        }
+        for (size_t h = 0; h < heads; h++)
+            z[i * heads + h] = platt_probability(&r->model->heads[h].platt, (double)z[i * heads + h]);
     }
 }
 
@@ -366,15 +309,23 @@ enum status ranker_score(const struct ranker *r, struct ranker_scratch *scratch,
         return err_set(err, STATUS_INVALID, "%zu candidates: allowed are up to %d", n, RANKER_MAX_CANDIDATES);
     TRY(check_context(r, context, n_context, err));
     TRY(fill_context(r, context, n_context, scratch->x, err));
-    TRY(reserve(r, scratch, n, err));
     const uint32_t user = intern_find(&r->dataset->user_ids, user_id);
-    float *h1 = scratch->layers, *h2 = h1 + n * r->hidden1, *t = h2 + n * r->hidden2;
-    inputs_fill(r->model->features, &r->users, user == INTERN_NONE ? SIZE_MAX : user, r->model->embeddings, NULL,
-                scratch->x, scratch->codes);
-    memset(scratch->request, 0, r->hidden1 * sizeof *scratch->request);
+    const bool known = user != INTERN_NONE;
+    inputs_fill(r->model->features, &r->users, known ? user : SIZE_MAX, r->model->embeddings, NULL, scratch->x,
+                scratch->codes);
+    memset(scratch->request, 0, r->network.hidden1 * sizeof *scratch->request);
     add_side(r, scratch->x, SIDE_USER, scratch->request);
     add_side(r, scratch->x, SIDE_CONTEXT, scratch->request);
-    first_layer(r, scratch, user, n, item_ids, h1);
-    later_layers(r, n, h1, h2, t, p);
+    if (known)
+        cross_begin(&scratch->tally, user);
+    for (size_t first = 0; first < n; first += KERNEL_ROWS) {
+        const size_t rows = n - first < KERNEL_ROWS ? n - first : KERNEL_ROWS;
+        float *z = p + first * r->network.heads;
+        first_layer(r, scratch, known, rows, item_ids + first);
+        packed_logits(&r->network, r->kernel, rows, scratch->h1, scratch->layers, z);
+        calibrate(r, rows, z);
+    }
+    if (known)
+        cross_end(&scratch->tally);
     return STATUS_OK;
 }

@@ -68,9 +68,8 @@ void ranker_scratch_free(struct ranker_scratch *scratch);
 
 /* p[i * n_heads + h] = calibrated probability of head h for candidate i, in (0, 1), always finite.  Each candidate's
  * digits do not depend on the other candidates or on their order.  n <= RANKER_MAX_CANDIDATES; the same id may occur
- * twice.  Nothing is allocated after the scratch has seen its largest n.
- * STATUS_INVALID   n too large, an unknown context name or a context value that is not finite (p is untouched)
- * STATUS_NO_MEMORY */
+ * twice.  Nothing is allocated.
+ * STATUS_INVALID   n too large, an unknown context name or a context value that is not finite (p is untouched) */
 MUST_CHECK enum status ranker_score(const struct ranker *ranker, struct ranker_scratch *scratch, const char *user_id,
                                     const struct ranker_context *context, size_t n_context, size_t n,
                                     const char *const *item_ids, float *p, struct err *err);

@@ -1,4 +1,4 @@
-/* network, adam, calibration, metrics, kernels: against formulas written down independently in double. */
+/* network, adam, calibration, metrics: against formulas written down independently in double. */
 #include "tests/lib/check.h"
 
 #include <math.h>
@@ -7,7 +7,6 @@
 #include "base/core/mem.h"
 #include "ranker/adam.h"
 #include "ranker/calibrate.h"
-#include "ranker/kernel.h"
 #include "ranker/metrics.h"
 #include "ranker/network.h"
 
@@ -242,59 +241,6 @@ static void test_calibration_error_averages_in_bins(void **state)
     assert_close(m.ece, expected, 1e-6);
 }
 
-/* Every kernel against double on random and extreme input, for every number of rows around its tiles. */
-static void check_kernel(const struct kernel *kernel, size_t n, size_t k, size_t m, struct rng *rng)
-{
-    float *x = mem_alloc(n * k, sizeof *x), *w = mem_alloc(k * m, sizeof *w), *b = mem_alloc(m, sizeof *b);
-    float *y = mem_alloc(n * m, sizeof *y), *one = mem_alloc(m, sizeof *one);
-    assert_true(x != NULL && w != NULL && b != NULL && y != NULL && one != NULL);
-    for (size_t i = 0; i < n * k; i++)
-        x[i] = (float)(rng_normal(rng) * (rng_below(rng, 50) == 0 ? 1e4 : 1.0));
-    for (size_t i = 0; i < k * m; i++)
-        w[i] = (float)rng_normal(rng);
-    for (size_t i = 0; i < m; i++)
-        b[i] = (float)rng_normal(rng);
-    kernel->layer(n, k, m, x, w, b, y);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j < m; j++) {
-            double sum = (double)b[j], size = fabs(sum);
-            for (size_t p = 0; p < k; p++) {
-                sum += (double)x[i * k + p] * (double)w[p * m + j];
-                size += fabs((double)x[i * k + p] * (double)w[p * m + j]);
-            }
-            assert_true(fabs((double)y[i * m + j] - (sum > 0.0 ? sum : 0.0)) <= 1e-6 * size + 1e-30);
-        }
-        kernel->layer(1, k, m, x + i * k, w, b, one); /* digits do not depend on the other rows */
-        assert_memory_equal(one, y + i * m, m * sizeof *one);
-    }
-    double sum = 0.0, size = 0.0;
-    for (size_t j = 0; j < m; j++) {
-        sum += (double)y[j] * (double)b[j];
-        size += fabs((double)y[j] * (double)b[j]);
-    }
-    assert_true(fabs((double)kernel->dot(m, y, b) - sum) <= 1e-6 * size + 1e-30);
-    mem_free(x);
-    mem_free(w);
-    mem_free(b);
-    mem_free(y);
-    mem_free(one);
-}
-
-static void test_kernels(void **state)
-{
-    (void)state;
-    struct rng rng;
-    rng_init(&rng, check_seed(), 8, 9);
-    for (const struct kernel *const *kernel = kernel_all(); *kernel != NULL; kernel++) {
-        if (!(*kernel)->available())
-            continue;
-        for (size_t n = 1; n <= 17; n++)
-            check_kernel(*kernel, n, 1 + (size_t)rng_below(&rng, 70), KERNEL_ALIGN * (1 + (size_t)rng_below(&rng, 3)),
-                         &rng);
-    }
-    assert_true(kernel_best()->available());
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,7 +251,6 @@ int main(void)
         cmocka_unit_test(test_platt),
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_calibration_error_averages_in_bins),
-        cmocka_unit_test(test_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

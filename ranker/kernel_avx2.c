@@ -1,0 +1,84 @@
+/* The kernel for AVX2 and FMA: each function is compiled for them, whatever the rest of the program is built for. */
+#include "ranker/kernel.h"
+
+#ifdef __x86_64__
+
+#include <immintrin.h>
+
+#define TARGET __attribute__((target("avx2,fma")))
+#define TILE TARGET __attribute__((always_inline)) static inline
+
+enum { ROWS = 6 };
+
+/* One tile: `rows` (a constant where this is called) rows by one panel.  The 2 * rows sums, two registers of weights
+ * and one of input fit the 16 registers; 6 rows need 8 loads for 12 products a step, so the products are what limits.
+ */
+TILE void tile(const size_t rows, size_t k, size_t m, const float *x, const float *w, const float *b, float *y)
+{
+    __m256 sum[ROWS][2];
+#pragma GCC unroll 6
+    for (size_t r = 0; r < rows; r++) {
+        sum[r][0] = _mm256_loadu_ps(b);
+        sum[r][1] = _mm256_loadu_ps(b + 8);
+    }
+    for (size_t p = 0; p < k; p++) {
+        const __m256 low = _mm256_loadu_ps(w + p * KERNEL_PANEL), high = _mm256_loadu_ps(w + p * KERNEL_PANEL + 8);
+#pragma GCC unroll 6
+        for (size_t r = 0; r < rows; r++) {
+            const __m256 v = _mm256_broadcast_ss(x + r * k + p);
+            sum[r][0] = _mm256_fmadd_ps(v, low, sum[r][0]);
+            sum[r][1] = _mm256_fmadd_ps(v, high, sum[r][1]);
+        }
+    }
+    const __m256 zero = _mm256_setzero_ps();
+#pragma GCC unroll 6
+    for (size_t r = 0; r < rows; r++) { /* of a NaN and zero, max gives its second argument */
+        _mm256_storeu_ps(y + r * m, _mm256_max_ps(sum[r][0], zero));
+        _mm256_storeu_ps(y + r * m + 8, _mm256_max_ps(sum[r][1], zero));
+    }
+}
+
+TARGET static void panel(size_t n, size_t k, size_t m, const float *x, const float *w, const float *b, float *y)
+{
+    size_t i = 0;
+    for (; i + ROWS <= n; i += ROWS)
+        tile(ROWS, k, m, x + i * k, w, b, y + i * m);
+    if (n - i >= 4) {
+        tile(4, k, m, x + i * k, w, b, y + i * m);
+        i += 4;
+    }
+    if (n - i >= 2) {
+        tile(2, k, m, x + i * k, w, b, y + i * m);
+        i += 2;
+    }
+    if (n > i)
+        tile(1, k, m, x + i * k, w, b, y + i * m);
+}
+
+static void layer(size_t n, size_t k, size_t m, const float *x, const float *panels, const float *b, float *y)
+{
+    for (size_t j = 0; j < m; j += KERNEL_PANEL)
+        panel(n, k, m, x, panels + j * k, b + j, y + j);
+}
+
+TARGET static float dot(size_t n, const float *x, const float *y)
+{
+    __m256 a = _mm256_setzero_ps(), b = a;
+    for (size_t i = 0; i < n; i += 16) {
+        a = _mm256_fmadd_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i), a);
+        b = _mm256_fmadd_ps(_mm256_loadu_ps(x + i + 8), _mm256_loadu_ps(y + i + 8), b);
+    }
+    a = _mm256_add_ps(a, b);
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+
+static bool available(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+const struct kernel KERNEL_AVX2 = {"avx2", available, layer, dot};
+
+#endif
