@@ -1,5 +1,6 @@
 /* Polls the status document: a poll survives a restart of trimtabd and a sleeping laptop, and costs one small request.
- */
+ * A terminal has one line that is redrawn.  Elsewhere every change is a line; users arrive all the time, so their
+ * number alone is a change only after QUIET_NS. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "tuner/cli/output.h"
 #include "tuner/cli/session.h"
 #include "tuner/cli/view.h"
+
+static const int64_t QUIET_NS = 10000000000;
 
 static bool as_json, canonical;
 static int64_t poll_ms = 1000, patience_s = 600;
@@ -30,6 +33,7 @@ struct watch {
     bool drawn;              /* the terminal's line is not ended */
     int64_t round;           /* of the line that is being redrawn */
     struct buf last;         /* what was printed, without what changes all the time */
+    int64_t printed_ns;      /* when */
     bool answered;           /* at least once */
     int64_t silent_since_ns; /* 0: the last look was answered */
 };
@@ -98,7 +102,6 @@ static enum status draw(struct watch *w, const struct json_at *status, struct er
     return s;
 }
 
-/* Users arrive all the time: their number alone is no change where every change is a line of its own. */
 static enum status show(struct watch *w, const struct json_at *status, struct err *err)
 {
     struct buf now = BUF_INIT;
@@ -107,9 +110,13 @@ static enum status show(struct watch *w, const struct json_at *status, struct er
         s = output_document(&now, status, canonical, err);
     else
         describe_progress(&now, status, w->tty);
+    const bool lines = !as_json && !canonical && !w->tty;
     const bool same = w->last.length == now.length && strcmp(buf_string(&w->last), buf_string(&now)) == 0;
-    if (s == STATUS_OK && !same)
+    const bool quiet = lines && clock_monotonic_ns() - w->printed_ns > QUIET_NS;
+    if (s == STATUS_OK && (!same || quiet)) {
+        w->printed_ns = clock_monotonic_ns();
         s = as_json || canonical ? output_flush(&now, err) : draw(w, status, err);
+    }
     buf_done(&w->last);
     w->last = now;
     return s;

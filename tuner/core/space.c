@@ -71,7 +71,7 @@ static double decode(const struct space_param *p, double unit)
     case SPACE_HEAD:
         return p->sign * p->scale * exp(from_unit(p->lo, p->hi, unit));
     case SPACE_SWITCH:
-        return p->sign * p->scale * from_unit(p->lo, p->hi, unit);
+        return p->sign * p->scale * from_unit(p->lo, p->hi, unit) + 0.0; /* no -0 where it is off */
     case SPACE_LOG:
         return exp(from_unit(log(p->lo), log(p->hi), unit));
     case SPACE_INTEGER:
