@@ -37,7 +37,7 @@ static float reference_dot(size_t n, const float *x, const float *y)
     return sum;
 }
 
-const struct kernel KERNEL_REFERENCE = {"reference", always, reference_layer, reference_dot};
+const struct kernel KERNEL_REFERENCE = {"reference", always, reference_layer, reference_dot, NULL, 0};
 
 static const struct kernel *const ALL[] = {
     &KERNEL_REFERENCE,

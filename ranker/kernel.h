@@ -33,6 +33,10 @@ struct kernel {
     void (*layer)(size_t n, size_t k, size_t m, const float *x, const float *panels, const float *b, float *y);
     /* sum_j x[j] y[j]; n a multiple of KERNEL_ALIGN. */
     float (*dot)(size_t n, const float *x, const float *y);
+    /* For benches: `steps` times spin_flops operations on registers alone, as fast as this version can go; returns
+     * something that depends on all of them.  NULL in the reference. */
+    float (*spin)(size_t steps);
+    size_t spin_flops;
 };
 
 extern const struct kernel KERNEL_REFERENCE;

@@ -8,7 +8,7 @@
 #define TARGET __attribute__((target("avx2,fma")))
 #define TILE TARGET __attribute__((always_inline)) static inline
 
-enum { ROWS = 6 };
+enum { LANES = 8, ROWS = 6, CHAINS = 2 * ROWS };
 
 /* One tile: `rows` (a constant where this is called) rows by one panel.  The 2 * rows sums, two registers of weights
  * and one of input fit the 16 registers; 6 rows need 8 loads for 12 products a step, so the products are what limits.
@@ -19,10 +19,10 @@ TILE void tile(const size_t rows, size_t k, size_t m, const float *x, const floa
 #pragma GCC unroll 6
     for (size_t r = 0; r < rows; r++) {
         sum[r][0] = _mm256_loadu_ps(b);
-        sum[r][1] = _mm256_loadu_ps(b + 8);
+        sum[r][1] = _mm256_loadu_ps(b + LANES);
     }
     for (size_t p = 0; p < k; p++) {
-        const __m256 low = _mm256_loadu_ps(w + p * KERNEL_PANEL), high = _mm256_loadu_ps(w + p * KERNEL_PANEL + 8);
+        const __m256 low = _mm256_loadu_ps(w + p * KERNEL_PANEL), high = _mm256_loadu_ps(w + p * KERNEL_PANEL + LANES);
 #pragma GCC unroll 6
         for (size_t r = 0; r < rows; r++) {
             const __m256 v = _mm256_broadcast_ss(x + r * k + p);
@@ -34,7 +34,7 @@ TILE void tile(const size_t rows, size_t k, size_t m, const float *x, const floa
 #pragma GCC unroll 6
     for (size_t r = 0; r < rows; r++) { /* of a NaN and zero, max gives its second argument */
         _mm256_storeu_ps(y + r * m, _mm256_max_ps(sum[r][0], zero));
-        _mm256_storeu_ps(y + r * m + 8, _mm256_max_ps(sum[r][1], zero));
+        _mm256_storeu_ps(y + r * m + LANES, _mm256_max_ps(sum[r][1], zero));
     }
 }
 
@@ -64,9 +64,9 @@ static void layer(size_t n, size_t k, size_t m, const float *x, const float *pan
 TARGET static float dot(size_t n, const float *x, const float *y)
 {
     __m256 a = _mm256_setzero_ps(), b = a;
-    for (size_t i = 0; i < n; i += 16) {
+    for (size_t i = 0; i < n; i += 2 * LANES) {
         a = _mm256_fmadd_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i), a);
-        b = _mm256_fmadd_ps(_mm256_loadu_ps(x + i + 8), _mm256_loadu_ps(y + i + 8), b);
+        b = _mm256_fmadd_ps(_mm256_loadu_ps(x + i + LANES), _mm256_loadu_ps(y + i + LANES), b);
     }
     a = _mm256_add_ps(a, b);
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -74,11 +74,30 @@ TARGET static float dot(size_t n, const float *x, const float *y)
     return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
 }
 
+TARGET static float spin(size_t steps)
+{
+    __m256 sum[CHAINS];
+    float all[CHAINS * LANES];
+    const __m256 half = _mm256_set1_ps(0.5f);
+#pragma GCC unroll 12
+    for (size_t c = 0; c < CHAINS; c++)
+        sum[c] = _mm256_set1_ps((float)c);
+    for (size_t i = 0; i < steps; i++) {
+#pragma GCC unroll 12
+        for (size_t c = 0; c < CHAINS; c++)
+            sum[c] = _mm256_fmadd_ps(sum[c], half, half);
+    }
+#pragma GCC unroll 12
+    for (size_t c = 0; c < CHAINS; c++)
+        _mm256_storeu_ps(all + c * LANES, sum[c]);
+    return dot(CHAINS * LANES, all, all);
+}
+
 static bool available(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const struct kernel KERNEL_AVX2 = {"avx2", available, layer, dot};
+const struct kernel KERNEL_AVX2 = {"avx2", available, layer, dot, spin, 2 * CHAINS *LANES};
 
 #endif

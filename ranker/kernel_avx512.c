@@ -8,7 +8,7 @@
 #define TARGET __attribute__((target("avx512f")))
 #define TILE TARGET __attribute__((always_inline)) static inline
 
-enum { ROWS = 12 };
+enum { LANES = 16, ROWS = 12, CHAINS = 2 * ROWS };
 
 /* One tile: `rows` (a constant where this is called) rows by two neighbouring panels.  The 2 * rows sums, two registers
  * of weights and one of input fit the 32 registers; 12 rows need 14 loads for 24 products a step. */
@@ -68,11 +68,30 @@ static void layer(size_t n, size_t k, size_t m, const float *x, const float *pan
 TARGET static float dot(size_t n, const float *x, const float *y)
 {
     __m512 a = _mm512_setzero_ps(), b = a;
-    for (size_t i = 0; i < n; i += 32) {
+    for (size_t i = 0; i < n; i += 2 * LANES) {
         a = _mm512_fmadd_ps(_mm512_loadu_ps(x + i), _mm512_loadu_ps(y + i), a);
-        b = _mm512_fmadd_ps(_mm512_loadu_ps(x + i + 16), _mm512_loadu_ps(y + i + 16), b);
+        b = _mm512_fmadd_ps(_mm512_loadu_ps(x + i + LANES), _mm512_loadu_ps(y + i + LANES), b);
     }
     return _mm512_reduce_add_ps(_mm512_add_ps(a, b));
+}
+
+TARGET static float spin(size_t steps)
+{
+    __m512 sum[CHAINS];
+    float all[CHAINS * LANES];
+    const __m512 half = _mm512_set1_ps(0.5f);
+#pragma GCC unroll 24
+    for (size_t c = 0; c < CHAINS; c++)
+        sum[c] = _mm512_set1_ps((float)c);
+    for (size_t i = 0; i < steps; i++) {
+#pragma GCC unroll 24
+        for (size_t c = 0; c < CHAINS; c++)
+            sum[c] = _mm512_fmadd_ps(sum[c], half, half);
+    }
+#pragma GCC unroll 24
+    for (size_t c = 0; c < CHAINS; c++)
+        _mm512_storeu_ps(all + c * LANES, sum[c]);
+    return dot(CHAINS * LANES, all, all);
 }
 
 static bool available(void)
@@ -80,6 +99,6 @@ static bool available(void)
     return __builtin_cpu_supports("avx512f");
 }
 
-const struct kernel KERNEL_AVX512 = {"avx512", available, layer, dot};
+const struct kernel KERNEL_AVX512 = {"avx512", available, layer, dot, spin, 2 * CHAINS *LANES};
 
 #endif

@@ -1,0 +1,201 @@
+#include "ranker/bench_network.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+#include "ranker/packed.h"
+
+/* One way to score. */
+struct way {
+    struct bench_network *bench;
+    const struct kernel *kernel; /* NULL: OpenBLAS */
+    bool held;
+};
+
+struct bench_network {
+    struct network_shape shape;
+    const float *theta;
+    struct packed packed;
+    size_t max_candidates, user_width;
+    float *x;         /* [max_candidates * width], the first user_width inputs all the same */
+    float *item_part; /* [max_candidates * hidden1] b1 and the item's share */
+    float *w1;        /* [width * hidden1] in panels */
+    float *request, *h1, *scratch;
+    float *z, *first_z; /* [max_candidates * heads] */
+    struct network_work work;
+    struct way ways[BENCH_NETWORK_SUBJECTS];
+};
+
+void bench_network_free(struct bench_network *b)
+{
+    if (b == NULL)
+        return;
+    packed_done(&b->packed);
+    network_work_done(&b->work);
+    mem_free(b->x);
+    mem_free(b->item_part);
+    mem_free(b->w1);
+    mem_free(b->request);
+    mem_free(b->h1);
+    mem_free(b->scratch);
+    mem_free(b->z);
+    mem_free(b->first_z);
+    mem_free(b);
+}
+
+/* to [hidden1] += x [first .. end) W1 [first .. end) */
+static void add_share(const struct bench_network *b, const float *x, size_t first, size_t end, float *to)
+{
+    for (size_t i = first; i < end; i++) {
+        const float *w = b->packed.w1 + i * b->packed.hidden1;
+        for (size_t j = 0; j < b->packed.hidden1; j++)
+            to[j] += x[i] * w[j];
+    }
+}
+
+static void first_layer_held(const struct bench_network *b, size_t first, size_t n)
+{
+    const size_t hidden1 = b->packed.hidden1;
+    for (size_t i = 0; i < n; i++) {
+        const float *part = b->item_part + (first + i) * hidden1;
+        for (size_t j = 0; j < hidden1; j++) {
+            const float sum = part[j] + b->request[j];
+            b->h1[i * hidden1 + j] = sum > 0.0f ? sum : 0.0f;
+        }
+    }
+}
+
+static void run_kernel(const struct way *way, size_t n)
+{
+    struct bench_network *b = way->bench;
+    const size_t width = b->shape.width, hidden1 = b->packed.hidden1;
+    if (way->held) {
+        memset(b->request, 0, hidden1 * sizeof *b->request);
+        add_share(b, b->x, 0, b->user_width, b->request);
+    }
+    for (size_t first = 0; first < n; first += KERNEL_ROWS) {
+        const size_t rows = n - first < KERNEL_ROWS ? n - first : KERNEL_ROWS;
+        if (way->held)
+            first_layer_held(b, first, rows);
+        else
+            way->kernel->layer(rows, width, hidden1, b->x + first * width, b->w1, b->packed.b1, b->h1);
+        packed_logits(&b->packed, way->kernel, rows, b->h1, b->scratch, b->z + first * b->shape.heads);
+    }
+}
+
+static void run_way(void *context, size_t n)
+{
+    const struct way *way = context;
+    struct bench_network *b = way->bench;
+    if (way->kernel != NULL) {
+        run_kernel(way, n);
+        return;
+    }
+    network_forward(&b->shape, b->theta, b->x, n, 0.0, NULL, &b->work);
+    memcpy(b->z, b->work.z, n * b->shape.heads * sizeof *b->z);
+}
+
+static enum status allocate(struct bench_network *b, struct err *err)
+{
+    const size_t n = b->max_candidates, hidden1 = b->packed.hidden1;
+    b->x = mem_alloc(n * b->shape.width, sizeof *b->x);
+    b->item_part = mem_alloc(n * hidden1, sizeof *b->item_part);
+    b->w1 = mem_alloc(b->shape.width * hidden1, sizeof *b->w1);
+    b->request = mem_alloc(hidden1, sizeof *b->request);
+    b->h1 = mem_alloc(KERNEL_ROWS * hidden1, sizeof *b->h1);
+    b->scratch = mem_alloc(packed_scratch(&b->packed), sizeof *b->scratch);
+    b->z = mem_alloc(n * b->shape.heads, sizeof *b->z);
+    b->first_z = mem_alloc(n * b->shape.heads, sizeof *b->first_z);
+    if (b->x == NULL || b->item_part == NULL || b->w1 == NULL || b->request == NULL || b->h1 == NULL ||
+        b->scratch == NULL || b->z == NULL || b->first_z == NULL)
+        return err_no_memory(err);
+    return network_work_new(&b->shape, n, &b->work, err);
+}
+
+static void draw(struct bench_network *b, uint64_t seed)
+{
+    const size_t width = b->shape.width, hidden1 = b->packed.hidden1;
+    struct rng rng;
+    rng_init(&rng, seed, 1, 0);
+    for (size_t i = 0; i < b->max_candidates; i++) {
+        float *x = b->x + i * width, *part = b->item_part + i * hidden1;
+        for (size_t j = 0; j < width; j++)
+            x[j] = i > 0 && j < b->user_width ? b->x[j] : (float)rng_uniform(&rng);
+        memcpy(part, b->packed.b1, hidden1 * sizeof *part);
+        add_share(b, x, b->user_width, width, part);
+    }
+}
+
+enum status bench_network_new(const struct network_shape *shape, const float *theta, const struct kernel *kernel,
+                              size_t max_candidates, uint64_t seed, struct bench_network **ret, struct err *err)
+{
+    struct bench_network *b = mem_alloc(1, sizeof *b);
+    if (b == NULL)
+        return err_no_memory(err);
+    b->shape = *shape;
+    b->theta = theta;
+    b->max_candidates = max_candidates;
+    b->user_width = shape->width / 2;
+    enum status s = packed_new(shape, theta, &b->packed, err);
+    if (s == STATUS_OK)
+        s = allocate(b, err);
+    if (s != STATUS_OK) {
+        bench_network_free(b);
+        return s;
+    }
+    kernel_pack(shape->width, b->packed.hidden1, b->packed.w1, b->w1);
+    draw(b, seed);
+    b->ways[0] = (struct way){b, kernel, true};
+    b->ways[1] = (struct way){b, &KERNEL_REFERENCE, true};
+    b->ways[2] = (struct way){b, kernel, false};
+    b->ways[3] = (struct way){b, &KERNEL_REFERENCE, false};
+    b->ways[4] = (struct way){b, NULL, false};
+    *ret = b;
+    return STATUS_OK;
+}
+
+void bench_network_subjects(struct bench_network *b, struct bench_subject *ret)
+{
+    const struct network_shape *s = &b->shape;
+    const double later = (double)(s->hidden1 * s->hidden2 + (s->hidden2 + 1) * s->heads * s->tower);
+    for (size_t i = 0; i < BENCH_NETWORK_SUBJECTS; i++) {
+        struct way *way = &b->ways[i];
+        const double first = way->held ? 0.0 : (double)(s->width * s->hidden1);
+        ret[i] = (struct bench_subject){way->held ? "held" : "all",
+                                        way->kernel == NULL ? "openblas" : way->kernel->name,
+                                        2.0 * (first + later),
+                                        way,
+                                        NULL,
+                                        run_way};
+    }
+}
+
+double bench_network_difference(struct bench_network *b)
+{
+    const size_t n = b->max_candidates * b->shape.heads;
+    double largest = 0.0;
+    run_way(&b->ways[0], b->max_candidates);
+    memcpy(b->first_z, b->z, n * sizeof *b->z);
+    for (size_t i = 1; i < BENCH_NETWORK_SUBJECTS; i++) {
+        run_way(&b->ways[i], b->max_candidates);
+        for (size_t j = 0; j < n; j++) {
+            const double difference = fabs((double)b->z[j] - (double)b->first_z[j]);
+            largest = difference > largest || isnan(difference) ? difference : largest;
+        }
+    }
+    return largest;
+}
+
+enum status bench_network_shape(const char *text, struct network_shape *ret, struct err *err)
+{
+    struct network_shape shape = {0};
+    int end = 0;
+    const int found = sscanf(text, "%5zu-%5zu-%5zu-%2zux%5zu%n", &shape.width, &shape.hidden1, &shape.hidden2,
+                             &shape.heads, &shape.tower, &end);
+    if (found != 5 || text[end] != '\0' || !network_shape_valid(&shape))
+        return err_set(err, STATUS_INVALID, "%.60s is not a network: expected WIDTH-HIDDEN-HIDDEN-HEADSxTOWER", text);
+    *ret = shape;
+    return STATUS_OK;
+}

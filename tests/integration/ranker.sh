@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# trimtab-ranker from the command line: what bench prints, and what is wrong usage.   tests/integration/ranker.sh BIN
+bin=$1
+. tests/lib/experimentd.sh
+
+# run CODE ARGUMENTS...: the exit code is CODE; what was printed is in $work/out and $work/err.
+run() {
+    local want=$1 code=0
+    shift
+    "$bin/trimtab-ranker" "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    [ "$code" = "$want" ] || fail "trimtab-ranker $*: exit code $code, expected $want: $(cat "$work/err")"
+}
+says() { grep -qF -- "$1" "$work/out" "$work/err" || fail "\"$1\" was not printed: $(cat "$work/out" "$work/err")"; }
+holds() { jq -e "$1" "$work/out" >/dev/null || fail "$1 does not hold: $(cat "$work/out")"; }
+
+make_model
+
+# --- bench
+run 2 bench; says "give a MODEL or --network SHAPE"
+run 2 bench "$work/model" --network 8-8-8-1x8; says "give a MODEL or --network SHAPE"
+run 2 bench --network 8-8-8; says "8-8-8 is not a network"
+run 2 bench --network 8-8-8-1x8 --kernel abacus; says "no such --kernel"
+run 1 bench "$work/none"; says "$work/none"
+run 0 bench --network 24-32-32-2x32 --repeats 1 --kernel reference; says "network 24-32-32-2x32"; says "all, kernel / openblas"
+run 0 bench "$work/model" --repeats 1 --json
+holds '[.times[].what] | unique == ["all", "held"]'
+run 0 bench "$work/model" "$work/dataset" --repeats 3 --json
+holds '.largest_difference < 1e-4 and .item_bytes >= 128'
+holds '[.times[] | select(.what == "request") | .candidates] == [1, 50, 500, 2000, 1, 50, 500, 2000]'
+holds 'all(.times[]; .min_us <= .median_us and .median_us <= .max_us and .min_us >= 0)'
+holds '[.ratios[].candidates] == [1, 50, 500, 2000] and all(.ratios[]; .request_over_reference > 0)'
