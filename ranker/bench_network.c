@@ -1,7 +1,7 @@
 #include "ranker/bench_network.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/core/mem.h"
@@ -46,25 +46,18 @@ void bench_network_free(struct bench_network *b)
 }
 
 /* to [hidden1] += x [first .. end) W1 [first .. end) */
-static void add_share(const struct bench_network *b, const float *x, size_t first, size_t end, float *to)
+static void add_share(const struct bench_network *b, const struct kernel *kernel, const float *x, size_t first,
+                      size_t end, float *to)
 {
-    for (size_t i = first; i < end; i++) {
-        const float *w = b->packed.w1 + i * b->packed.hidden1;
-        for (size_t j = 0; j < b->packed.hidden1; j++)
-            to[j] += x[i] * w[j];
-    }
+    for (size_t i = first; i < end; i++)
+        kernel->add(b->packed.hidden1, x[i], b->packed.w1 + i * b->packed.hidden1, to);
 }
 
-static void first_layer_held(const struct bench_network *b, size_t first, size_t n)
+static void first_layer_held(const struct bench_network *b, const struct kernel *kernel, size_t first, size_t n)
 {
     const size_t hidden1 = b->packed.hidden1;
-    for (size_t i = 0; i < n; i++) {
-        const float *part = b->item_part + (first + i) * hidden1;
-        for (size_t j = 0; j < hidden1; j++) {
-            const float sum = part[j] + b->request[j];
-            b->h1[i * hidden1 + j] = sum > 0.0f ? sum : 0.0f;
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        kernel->join(hidden1, b->item_part + (first + i) * hidden1, b->request, b->h1 + i * hidden1);
 }
 
 static void run_kernel(const struct way *way, size_t n)
@@ -73,12 +66,12 @@ static void run_kernel(const struct way *way, size_t n)
     const size_t width = b->shape.width, hidden1 = b->packed.hidden1;
     if (way->held) {
         memset(b->request, 0, hidden1 * sizeof *b->request);
-        add_share(b, b->x, 0, b->user_width, b->request);
+        add_share(b, way->kernel, b->x, 0, b->user_width, b->request);
     }
     for (size_t first = 0; first < n; first += KERNEL_ROWS) {
         const size_t rows = n - first < KERNEL_ROWS ? n - first : KERNEL_ROWS;
         if (way->held)
-            first_layer_held(b, first, rows);
+            first_layer_held(b, way->kernel, first, rows);
         else
             way->kernel->layer(rows, width, hidden1, b->x + first * width, b->w1, b->packed.b1, b->h1);
         packed_logits(&b->packed, way->kernel, rows, b->h1, b->scratch, b->z + first * b->shape.heads);
@@ -124,7 +117,7 @@ static void draw(struct bench_network *b, uint64_t seed)
         for (size_t j = 0; j < width; j++)
             x[j] = i > 0 && j < b->user_width ? b->x[j] : (float)rng_uniform(&rng);
         memcpy(part, b->packed.b1, hidden1 * sizeof *part);
-        add_share(b, x, b->user_width, width, part);
+        add_share(b, &KERNEL_REFERENCE, x, b->user_width, width, part);
     }
 }
 
@@ -188,13 +181,28 @@ double bench_network_difference(struct bench_network *b)
     return largest;
 }
 
+/* Digits up to `end`; 0, which no size may be, for anything else. */
+static size_t read_size(const char **text, char end)
+{
+    char *stop = NULL;
+    const unsigned long value = **text >= '1' && **text <= '9' ? strtoul(*text, &stop, 10) : 0;
+    if (value == 0 || *stop != end)
+        return 0;
+    *text = stop + 1;
+    return value;
+}
+
 enum status bench_network_shape(const char *text, struct network_shape *ret, struct err *err)
 {
-    struct network_shape shape = {0};
-    int end = 0;
-    const int found = sscanf(text, "%5zu-%5zu-%5zu-%2zux%5zu%n", &shape.width, &shape.hidden1, &shape.hidden2,
-                             &shape.heads, &shape.tower, &end);
-    if (found != 5 || text[end] != '\0' || !network_shape_valid(&shape))
+    const char *at = text;
+    struct network_shape shape = {.width = read_size(&at, '-')};
+    size_t *const rest[] = {&shape.hidden1, &shape.hidden2, &shape.heads, &shape.tower};
+    for (size_t i = 0; i < 4 && shape.width > 0; i++) {
+        *rest[i] = read_size(&at, "--x"[i]);
+        if (*rest[i] == 0)
+            break;
+    }
+    if (!network_shape_valid(&shape))
         return err_set(err, STATUS_INVALID, "%.60s is not a network: expected WIDTH-HIDDEN-HIDDEN-HEADSxTOWER", text);
     *ret = shape;
     return STATUS_OK;

@@ -34,20 +34,31 @@ uint32_t feature_code(const struct feature *feature, const char *text)
     return number == INTERN_NONE ? 0 : number + 1;
 }
 
+size_t feature_steps(const struct feature *feature, double value, float *ret_next)
+{
+    const float v = (float)value, *t = feature->knots;
+    size_t steps = 0;
+    assert(!isnan(value) && feature->n_knots >= 2);
+    while (steps + 1 < feature->n_knots && v >= t[steps + 1])
+        steps++;
+    *ret_next = steps + 1 < feature->n_knots && v > t[steps] ? (v - t[steps]) / (t[steps + 1] - t[steps]) : 0.0f;
+    return steps;
+}
+
 void feature_number(const struct feature *feature, double value, float *ret)
 {
-    assert(feature->n_knots >= 2 && feature->n_knots == feature->width);
+    assert(feature->n_knots == feature->width);
+    memset(ret, 0, feature->width * sizeof *ret);
     if (isnan(value)) {
-        memset(ret, 0, feature->width * sizeof *ret);
         ret[0] = 1.0f;
         return;
     }
-    const float v = (float)value, *t = feature->knots;
-    ret[0] = 0.0f;
-    for (size_t j = 1; j < feature->n_knots; j++) {
-        const float x = (v - t[j - 1]) / (t[j] - t[j - 1]);
-        ret[j] = x <= 0.0f ? 0.0f : x >= 1.0f ? 1.0f : x;
-    }
+    float next;
+    const size_t steps = feature_steps(feature, value, &next);
+    for (size_t j = 1; j <= steps; j++)
+        ret[j] = 1.0f;
+    if (steps + 1 < feature->n_knots)
+        ret[steps + 1] = next;
 }
 
 /* What building shares. */

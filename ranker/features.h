@@ -76,6 +76,9 @@ MUST_CHECK enum status features_fit(const struct features *features, const struc
 
 /* 0 when the vocabulary lacks the text or it is NULL. */
 uint32_t feature_code(const struct feature *feature, const char *text);
+/* How many of x_1 .. x_m are 1 for a value that is not NaN, and in *ret_next the one behind them, 0 when there is none.
+ */
+size_t feature_steps(const struct feature *feature, double value, float *ret_next);
 /* ret [width]. NaN counts as empty. */
 void feature_number(const struct feature *feature, double value, float *ret);
 

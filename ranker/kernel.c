@@ -37,7 +37,28 @@ static float reference_dot(size_t n, const float *x, const float *y)
     return sum;
 }
 
-const struct kernel KERNEL_REFERENCE = {"reference", always, reference_layer, reference_dot, NULL, 0};
+static void reference_add(size_t m, float v, const float *w, float *to)
+{
+    for (size_t j = 0; j < m; j++)
+        to[j] += v * w[j];
+}
+
+static void reference_join(size_t m, const float *a, const float *b, float *y)
+{
+    for (size_t j = 0; j < m; j++) {
+        const float sum = a[j] + b[j];
+        y[j] = sum > 0.0f ? sum : 0.0f;
+    }
+}
+
+const struct kernel KERNEL_REFERENCE = {
+    .name = "reference",
+    .available = always,
+    .layer = reference_layer,
+    .dot = reference_dot,
+    .add = reference_add,
+    .join = reference_join,
+};
 
 static const struct kernel *const ALL[] = {
     &KERNEL_REFERENCE,

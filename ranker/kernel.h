@@ -33,6 +33,9 @@ struct kernel {
     void (*layer)(size_t n, size_t k, size_t m, const float *x, const float *panels, const float *b, float *y);
     /* sum_j x[j] y[j]; n a multiple of KERNEL_ALIGN. */
     float (*dot)(size_t n, const float *x, const float *y);
+    /* to [m] += v w [m], and y [m] = relu(a [m] + b [m]); m a multiple of KERNEL_ALIGN. */
+    void (*add)(size_t m, float v, const float *w, float *to);
+    void (*join)(size_t m, const float *a, const float *b, float *y);
     /* For benches: `steps` times spin_flops operations on registers alone, as fast as this version can go; returns
      * something that depends on all of them.  NULL in the reference. */
     float (*spin)(size_t steps);

@@ -74,6 +74,22 @@ TARGET static float dot(size_t n, const float *x, const float *y)
     return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
 }
 
+TARGET static void add(size_t m, float v, const float *w, float *to)
+{
+    const __m256 scale = _mm256_set1_ps(v);
+    for (size_t j = 0; j < m; j += LANES)
+        _mm256_storeu_ps(to + j, _mm256_fmadd_ps(scale, _mm256_loadu_ps(w + j), _mm256_loadu_ps(to + j)));
+}
+
+TARGET static void join(size_t m, const float *a, const float *b, float *y)
+{
+    const __m256 zero = _mm256_setzero_ps();
+    for (size_t j = 0; j < m; j += LANES) {
+        const __m256 sum = _mm256_add_ps(_mm256_loadu_ps(a + j), _mm256_loadu_ps(b + j));
+        _mm256_storeu_ps(y + j, _mm256_max_ps(sum, zero));
+    }
+}
+
 TARGET static float spin(size_t steps)
 {
     __m256 sum[CHAINS];
@@ -98,6 +114,15 @@ static bool available(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const struct kernel KERNEL_AVX2 = {"avx2", available, layer, dot, spin, 2 * CHAINS *LANES};
+const struct kernel KERNEL_AVX2 = {
+    .name = "avx2",
+    .available = available,
+    .layer = layer,
+    .dot = dot,
+    .add = add,
+    .join = join,
+    .spin = spin,
+    .spin_flops = 2 * CHAINS * LANES,
+};
 
 #endif

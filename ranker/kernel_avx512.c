@@ -75,6 +75,22 @@ TARGET static float dot(size_t n, const float *x, const float *y)
     return _mm512_reduce_add_ps(_mm512_add_ps(a, b));
 }
 
+TARGET static void add(size_t m, float v, const float *w, float *to)
+{
+    const __m512 scale = _mm512_set1_ps(v);
+    for (size_t j = 0; j < m; j += LANES)
+        _mm512_storeu_ps(to + j, _mm512_fmadd_ps(scale, _mm512_loadu_ps(w + j), _mm512_loadu_ps(to + j)));
+}
+
+TARGET static void join(size_t m, const float *a, const float *b, float *y)
+{
+    const __m512 zero = _mm512_setzero_ps();
+    for (size_t j = 0; j < m; j += LANES) {
+        const __m512 sum = _mm512_add_ps(_mm512_loadu_ps(a + j), _mm512_loadu_ps(b + j));
+        _mm512_storeu_ps(y + j, _mm512_max_ps(sum, zero));
+    }
+}
+
 TARGET static float spin(size_t steps)
 {
     __m512 sum[CHAINS];
@@ -99,6 +115,15 @@ static bool available(void)
     return __builtin_cpu_supports("avx512f");
 }
 
-const struct kernel KERNEL_AVX512 = {"avx512", available, layer, dot, spin, 2 * CHAINS *LANES};
+const struct kernel KERNEL_AVX512 = {
+    .name = "avx512",
+    .available = available,
+    .layer = layer,
+    .dot = dot,
+    .add = add,
+    .join = join,
+    .spin = spin,
+    .spin_flops = 2 * CHAINS * LANES,
+};
 
 #endif

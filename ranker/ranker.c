@@ -17,28 +17,42 @@ void ranker_close(struct ranker *ranker)
     inputs_done(&ranker->users);
     packed_done(&ranker->network);
     mem_free(ranker->item_part);
+    mem_free(ranker->cross_sums);
     dataset_free(ranker->dataset);
     model_free(ranker->model);
     mem_free(ranker);
 }
 
-/* to [hidden1] += x [first .. end) W1 [first .. end): one side's share of the first layer; inputs that are 0 cost
- * nothing. */
-static void add_part(const struct ranker *r, const float *x, size_t first, size_t end, float *to)
+/* to [hidden1] += the share of one side's inputs in the first layer; inputs that are 0 cost nothing. */
+static void add_side(const struct ranker *r, const float *x, enum feature_side side, float *to)
 {
-    for (size_t i = first; i < end; i++) {
-        const float v = x[i], *w = r->network.w1 + i * r->network.hidden1;
-        if (v < 0.0f || v > 0.0f) {
-            for (size_t j = 0; j < r->network.hidden1; j++)
-                to[j] += v * w[j];
-        }
+    const size_t *starts = r->model->features->starts, hidden1 = r->network.hidden1;
+    for (size_t i = starts[side]; i < starts[side + 1]; i++) {
+        if (x[i] < 0.0f || x[i] > 0.0f)
+            r->kernel->add(hidden1, x[i], r->network.w1 + i * hidden1, to);
     }
 }
 
-static void add_side(const struct ranker *r, const float *x, enum feature_side side, float *to)
+/* A numeric feature's inputs are 1 up to some knot (features.h), so the running sums of its weights by knot replace
+ * most of them: row j of a feature is the sum of its weights 1 .. j, row 0 those of an empty value. */
+static enum status sum_cross(struct ranker *r, struct err *err)
 {
-    const size_t *starts = r->model->features->starts;
-    add_part(r, x, starts[side], starts[side + 1], to);
+    const struct features *features = r->model->features;
+    const size_t hidden1 = r->network.hidden1, start = features->starts[SIDE_CROSS];
+    r->cross_sums = mem_alloc((features->width - start) * hidden1, sizeof *r->cross_sums);
+    if (r->cross_sums == NULL)
+        return err_no_memory(err);
+    for (size_t f = 0; f < features->n; f++) {
+        const struct feature *feature = &features->list[f];
+        if (feature->side != SIDE_CROSS)
+            continue;
+        const float *w = r->network.w1 + feature->offset * hidden1;
+        float *sums = r->cross_sums + (feature->offset - start) * hidden1;
+        memcpy(sums, w, hidden1 * sizeof *sums);
+        for (size_t i = hidden1; i < feature->width * hidden1; i++)
+            sums[i] = w[i] + (i < 2 * hidden1 ? 0.0f : sums[i - hidden1]);
+    }
+    return STATUS_OK;
 }
 
 /* b1 plus the share of every item; row n_items is an unknown item. */
@@ -76,6 +90,7 @@ static enum status open_files(struct ranker *r, const char *model_path, const ch
     TRY(features_fit(r->model->features, r->dataset, err));
     TRY(packed_new(&r->model->shape, r->model->theta, &r->network, err));
     TRY(inputs_new(r->model->features, SIDE_USER, r->dataset, NULL, 0, &r->users, err));
+    TRY(sum_cross(r, err));
     return compute_items(r, err);
 }
 
@@ -148,11 +163,12 @@ const char *ranker_kernel_name(const struct ranker *ranker)
 /* What one thread needs to score. */
 struct ranker_scratch {
     struct cross_tally tally;
-    float *x;        /* [width] */
-    uint32_t *codes; /* [features] */
-    float *request;  /* [hidden1] share of user and context */
-    float *h1;       /* [KERNEL_ROWS * hidden1] */
-    float *layers;   /* [packed_scratch()] */
+    float *x;         /* [width] */
+    uint32_t *codes;  /* [features] */
+    float *request;   /* [hidden1] share of user and context */
+    float *candidate; /* [hidden1] the same with the share of what depends on both */
+    float *h1;        /* [KERNEL_ROWS * hidden1] */
+    float *layers;    /* [packed_scratch()] */
 };
 
 enum status ranker_scratch_new(const struct ranker *ranker, struct ranker_scratch **ret, struct err *err)
@@ -164,10 +180,11 @@ enum status ranker_scratch_new(const struct ranker *ranker, struct ranker_scratc
     scratch->x = mem_alloc(ranker->model->features->width, sizeof *scratch->x);
     scratch->codes = mem_alloc(ranker->model->features->n, sizeof *scratch->codes);
     scratch->request = mem_alloc(ranker->network.hidden1, sizeof *scratch->request);
+    scratch->candidate = mem_alloc(ranker->network.hidden1, sizeof *scratch->candidate);
     scratch->h1 = mem_alloc(KERNEL_ROWS * ranker->network.hidden1, sizeof *scratch->h1);
     scratch->layers = mem_alloc(packed_scratch(&ranker->network), sizeof *scratch->layers);
     if (s == STATUS_OK && (scratch->x == NULL || scratch->codes == NULL || scratch->request == NULL ||
-                           scratch->h1 == NULL || scratch->layers == NULL))
+                           scratch->candidate == NULL || scratch->h1 == NULL || scratch->layers == NULL))
         s = err_no_memory(err);
     if (s != STATUS_OK) {
         ranker_scratch_free(scratch);
@@ -185,6 +202,7 @@ void ranker_scratch_free(struct ranker_scratch *scratch)
     mem_free(scratch->x);
     mem_free(scratch->codes);
     mem_free(scratch->request);
+    mem_free(scratch->candidate);
     mem_free(scratch->h1);
     mem_free(scratch->layers);
     mem_free(scratch);
@@ -260,16 +278,24 @@ static enum status fill_context(const struct ranker *r, const struct ranker_cont
     return STATUS_OK;
 }
 
-/* The cross inputs of one candidate; empty where the user or the item is unknown. */
-static void fill_cross(const struct ranker *r, const struct cross_tally *tally, bool known, size_t item, float *x)
+/* to [hidden1] += the share of what depends on the user and the item; empty where either is unknown. */
+static void add_cross(const struct ranker *r, const struct cross_tally *tally, bool known, size_t item, float *to)
 {
     const struct features *features = r->model->features;
+    const size_t hidden1 = r->network.hidden1, start = features->starts[SIDE_CROSS];
     double values[CROSS_MAX];
     if (known)
         cross_values(tally, item, values);
     for (size_t f = features->n; f-- > 0 && features->list[f].side == SIDE_CROSS;) {
         const struct feature *feature = &features->list[f];
-        feature_number(feature, known ? values[feature->cross] : (double)NAN, x + feature->offset);
+        const float *sums = r->cross_sums + (feature->offset - start) * hidden1;
+        const double value = known ? values[feature->cross] : (double)NAN;
+        float next = 0.0f;
+        const size_t steps = isnan(value) ? 0 : feature_steps(feature, value, &next);
+        if (steps > 0 || isnan(value))
+            r->kernel->add(hidden1, 1.0f, sums + steps * hidden1, to);
+        if (next > 0.0f)
+            r->kernel->add(hidden1, next, r->network.w1 + (feature->offset + steps + 1) * hidden1, to);
     }
 }
 
@@ -281,13 +307,9 @@ static void first_layer(const struct ranker *r, struct ranker_scratch *scratch, 
     for (size_t i = 0; i < n; i++) {
         const uint32_t item = intern_find(&r->dataset->item_ids, item_ids[i]);
         const float *part = r->item_part + (item == INTERN_NONE ? r->dataset->items.n : item) * hidden1;
-        float *to = scratch->h1 + i * hidden1;
-        for (size_t j = 0; j < hidden1; j++)
-            to[j] = part[j] + scratch->request[j];
-        fill_cross(r, &scratch->tally, user_known && item != INTERN_NONE, item, scratch->x);
-        add_side(r, scratch->x, SIDE_CROSS, to);
-        for (size_t j = 0; j < hidden1; j++)
-            to[j] = to[j] > 0.0f ? to[j] : 0.0f;
+        memcpy(scratch->candidate, scratch->request, hidden1 * sizeof *part);
+        add_cross(r, &scratch->tally, user_known && item != INTERN_NONE, item, scratch->candidate);
+        r->kernel->join(hidden1, part, scratch->candidate, scratch->h1 + i * hidden1);
     }
 }
 

@@ -143,6 +143,31 @@ static void test_dot(void **state)
     for_each_available(check_dot);
 }
 
+static void check_add_and_join(const struct kernel *kernel)
+{
+    struct rng rng;
+    rng_init(&rng, check_seed(), 16, 17);
+    for (size_t m = 0; m <= 8 * KERNEL_ALIGN; m += KERNEL_ALIGN) {
+        float a[8 * KERNEL_ALIGN], b[8 * KERNEL_ALIGN], sum[8 * KERNEL_ALIGN], y[8 * KERNEL_ALIGN];
+        for (size_t j = 0; j < m; j++) {
+            a[j] = (float)rng_normal(&rng);
+            b[j] = sum[j] = (float)rng_normal(&rng);
+        }
+        kernel->add(m, -1.75f, a, sum);
+        kernel->join(m, a, b, y);
+        for (size_t j = 0; j < m; j++) {
+            assert_close((double)sum[j], (double)b[j] - 1.75 * (double)a[j], 1e-6);
+            assert_close((double)y[j], fmax(0.0, (double)a[j] + (double)b[j]), 1e-6);
+        }
+    }
+}
+
+static void test_add_and_join(void **state)
+{
+    (void)state;
+    for_each_available(check_add_and_join);
+}
+
 /* Values that exact arithmetic gives, whatever the order: every version must agree with the reference in each bit. */
 static void check_extreme(const struct kernel *kernel)
 {
@@ -262,8 +287,9 @@ static void test_packed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random),     cmocka_unit_test(test_dot),    cmocka_unit_test(test_extreme),
-        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_choice), cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_random),  cmocka_unit_test(test_dot),        cmocka_unit_test(test_add_and_join),
+        cmocka_unit_test(test_extreme), cmocka_unit_test(test_not_finite), cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
