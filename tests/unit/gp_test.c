@@ -12,6 +12,7 @@
 #include "tuner/core/draws.h"
 #include "tuner/core/gp.h"
 #include "tuner/core/gp_hyper.h"
+#include "tuner/core/thin.h"
 
 static struct gp_data golden_data(bool control)
 {
@@ -36,6 +37,7 @@ static struct gp_hyper golden_hyper(bool squared_exponential, bool rounds)
     hyper.theta[GOLDEN_DIM + GP_MISFIT] = log(GOLDEN_MISFIT);
     hyper.theta[GOLDEN_DIM + GP_NOISE] = log(GOLDEN_NOISE_SD);
     hyper.theta[GOLDEN_DIM + GP_ROUND] = log(GOLDEN_ROUND);
+    hyper.theta[GOLDEN_DIM + GP_WARP] = log(0.7); /* read only where the data has a top */
     return hyper;
 }
 
@@ -92,10 +94,65 @@ static void check_evidence_gradient(const struct gp_data *data, struct gp_hyper 
 static void test_evidence_gradient(void **state)
 {
     (void)state;
-    for (int i = 0; i < 8; i++) {
-        const struct gp_data data = golden_data((i & 1) != 0);
+    for (int i = 0; i < 16; i++) {
+        struct gp_data data = golden_data((i & 1) != 0);
+        data.warp_top = (i & 8) != 0 ? 1.9 : 0.0;
         check_evidence_gradient(&data, golden_hyper((i & 2) != 0, (i & 4) != 0));
     }
+}
+
+static void test_warp(void **state)
+{
+    (void)state;
+    for (double rate = 1e-6; rate < 20.0; rate *= 7.3) {
+        const struct warp warp = {1.3, rate}, up = {1.3, rate * exp(1e-5)}, down = {1.3, rate * exp(-1e-5)};
+        for (double z = -40.0; z < 1.3; z += 0.37) {
+            double slope, inverse_slope, slope_up, slope_down, by_value, by_log_slope;
+            const double w = warp_value(&warp, z, &slope);
+            assert_close(warp_inverse(&warp, w, &inverse_slope), z, 1e-9);
+            assert_close(slope * inverse_slope, 1.0, 1e-9);
+            assert_close(slope, (warp_value(&warp, z + 1e-5, NULL) - warp_value(&warp, z - 1e-5, NULL)) / 2e-5, 1e-6);
+            const double w_up = warp_value(&up, z, &slope_up), w_down = warp_value(&down, z, &slope_down);
+            warp_by_rate(&warp, z, &by_value, &by_log_slope);
+            assert_close(by_value, (w_up - w_down) / 2e-5, 1e-6);
+            assert_close(by_log_slope, log(slope_up / slope_down) / 2e-5, 1e-6);
+        }
+    }
+    assert_close(warp_value(&(struct warp){1.3, 0.0}, -2.7, NULL), -2.7, 0.0);
+    assert_true(isinf(warp_value(&(struct warp){1.3, 0.5}, 3.4, NULL)));
+}
+
+/* The density of the values told is that of the warped ones times the slopes. */
+static void test_warped_evidence(void **state)
+{
+    (void)state;
+    struct gp_data data = golden_data(false);
+    const struct warp warp = {1.9, 0.7};
+    const struct gp_hyper hyper = golden_hyper(false, true);
+    double y[GOLDEN_N], slope[GOLDEN_N], noise[64], log_slope = 0.0, want, got, *to = noise;
+    const double *from = data.noise;
+    for (size_t i = 0; i < GOLDEN_N; i++) {
+        y[i] = warp_value(&warp, data.y[i], &slope[i]);
+        log_slope += log(slope[i]);
+    }
+    for (size_t r = 0; r < GOLDEN_ROUNDS; r++) {
+        for (size_t i = data.start[r]; i < data.start[r + 1]; i++) {
+            for (size_t j = data.start[r]; j < data.start[r + 1]; j++)
+                *to++ = *from++ * slope[i] * slope[j];
+        }
+    }
+    struct gp_data by_hand = data;
+    struct gp_work *work = NULL;
+    by_hand.y = y;
+    by_hand.noise = noise;
+    assert_int_equal(gp_work_new(&by_hand, &work, NULL), STATUS_OK);
+    assert_int_equal(gp_evidence(work, &hyper, &want, NULL), STATUS_OK);
+    gp_work_free(work);
+    data.warp_top = warp.top;
+    assert_int_equal(gp_work_new(&data, &work, NULL), STATUS_OK);
+    assert_int_equal(gp_evidence(work, &hyper, &got, NULL), STATUS_OK);
+    gp_work_free(work);
+    assert_close(got, want + log_slope, 1e-11);
 }
 
 static void test_prior_gradient(void **state)
@@ -224,6 +281,51 @@ static void test_map(void **state)
     gp_work_free(work);
 }
 
+/* Every other point of the golden data: 0, 2 | 4 | 6. */
+static void test_thin(void **state)
+{
+    (void)state;
+    const struct gp_data data = golden_data(true);
+    struct thin thin;
+    assert_int_equal(thin_init(&thin, &data, 4, NULL), STATUS_OK);
+    const struct gp_data *part = &thin.data;
+    assert_true(part->n == 4 && part->n_rounds == 3 && part->control == data.control);
+    assert_true(part->start[1] == 2 && part->start[2] == 3 && part->start[3] == 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_close(part->y[i], data.y[2 * i], 0.0);
+        assert_memory_equal(part->x + i * data.dim, data.x + 2 * i * data.dim, data.dim * sizeof *data.x);
+        assert_int_equal(part->unknown[i], data.unknown[2 * i]);
+    }
+    const double want[] = {data.noise[0], data.noise[2], data.noise[6], data.noise[8], data.noise[12], data.noise[16]};
+    assert_memory_equal(part->noise, want, sizeof want);
+    thin_done(&thin);
+    assert_int_equal(thin_init(&thin, &data, 1, NULL), STATUS_OK);
+    assert_true(thin.data.n == 1 && thin.data.n_rounds == 1); /* rounds without points fall away */
+    thin_done(&thin);
+}
+
+/* The vectorised exponential against libm's, in place, over the whole range and across blocks. */
+static void test_kernel_shape(void **state)
+{
+    (void)state;
+    enum { N = 1001 };
+    double r2[N], value[N], slope[N];
+    for (size_t i = 0; i < N; i++)
+        r2[i] = value[i] = i == 0 ? 0.0 : pow(10.0, -9.0 + 13.5 * (double)i / N);
+    kernel_shape(KERNEL_MATERN52, N, value, value, slope);
+    for (size_t i = 0; i < N; i++) {
+        const double q = sqrt(5.0 * r2[i]), e = exp(-q);
+        assert_true(fabs(value[i] - (1.0 + q + q * q / 3.0) * e) <= 1e-15 * value[i]);
+        assert_true(fabs(slope[i] + 5.0 / 6.0 * (1.0 + q) * e) <= 1e-15 * -slope[i]);
+    }
+    kernel_shape(KERNEL_SE, N, r2, value, NULL);
+    for (size_t i = 0; i < N && r2[i] < 1400.0; i++)
+        assert_true(fabs(value[i] - exp(-0.5 * r2[i])) <= 1e-15 * value[i]);
+    double far = 1e12;
+    kernel_shape(KERNEL_MATERN52, 1, &far, &far, NULL);
+    assert_true(far >= 0.0 && far < 1e-290);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -251,10 +353,12 @@ int main(void)
 {
     gsl_set_error_handler_off();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),         cmocka_unit_test(test_evidence_gradient),
-        cmocka_unit_test(test_prior_gradient), cmocka_unit_test(test_draws),
-        cmocka_unit_test(test_draws_gradient), cmocka_unit_test(test_map),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_golden),          cmocka_unit_test(test_evidence_gradient),
+        cmocka_unit_test(test_prior_gradient),  cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_draws_gradient),  cmocka_unit_test(test_map),
+        cmocka_unit_test(test_no_memory),       cmocka_unit_test(test_warp),
+        cmocka_unit_test(test_warped_evidence), cmocka_unit_test(test_thin),
+        cmocka_unit_test(test_kernel_shape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,10 @@ static void test_tails(void **state)
         assert_close(log_ndtr(CASES[i].z, NULL), CASES[i].log_ndtr, 1e-12);
         assert_close(log_h(CASES[i].z, &slope), CASES[i].log_h, 1e-11);
         assert_close(slope, CASES[i].slope, 1e-9);
+        const double h = exp(CASES[i].log_h);
+        assert_true(fabs(normal_h(CASES[i].z) - h) <= 1e-12 * h || (CASES[i].z < -8.0 && h < 1e-16));
     }
+    assert_close(normal_h(1e3), 1e3, 0.0);
     assert_close(log_h(-1e6, NULL), -0.5e12 - 0.91893853320467274 - 2.0 * log(1e6), 1e-15);
 }
 

@@ -1,6 +1,7 @@
 /* The protocol of `trimtab optimize --stdio`, line by line: what it answers and what it refuses. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <gsl/gsl_errno.h>
@@ -194,6 +195,83 @@ static void test_nesting_and_length(void **state)
     optimize_session_free(s);
 }
 
+/* The coordinates of the arms of the last answer, one after the other; returns how many numbers. */
+static size_t arms_of(const char *text, double *ret)
+{
+    size_t n = 0;
+    while ((text = strstr(text, "\"x\":[")) != NULL) {
+        text += 4; /* at the bracket */
+        do {
+            char *end;
+            ret[n++] = strtod(text + 1, &end);
+            text = end;
+        } while (*text == ',');
+    }
+    return n;
+}
+
+static void tell_one(struct optimize_session *s, const double *x, int digits)
+{
+    char line[256];
+    (void)snprintf(line, sizeof line, "{\"op\":\"tell\",\"results\":[{\"x\":[%.*g,%.*g],\"y\":%.17g,\"se\":0.1}]}",
+                   digits, x[0], digits, x[1], x[0] * x[0] + x[1]);
+    expect(s, line, "ok");
+}
+
+/* Two sessions hear the same batch, one at once, one in pieces, in another order and with rounded coordinates: nothing
+ * stays pending, and both recommend the same point. */
+static void test_batch_in_pieces(void **state)
+{
+    (void)state;
+    struct optimize_session *whole = optimize_session_new(), *pieces = optimize_session_new();
+    static const size_t ORDER[] = {2, 0, 3, 1};
+    double x[8], a[4], b[4];
+    char line[1024];
+    expect(whole, "{\"op\":\"init\",\"dim\":2,\"bounds\":[[-5,10],[0,1]]}", "ok");
+    expect(pieces, "{\"op\":\"init\",\"dim\":2,\"bounds\":[[-5,10],[0,1]]}", "ok");
+    assert_int_equal(arms_of(say(pieces, "{\"op\":\"ask\",\"n\":4}"), x), 8);
+    expect(whole, "{\"op\":\"ask\",\"n\":4}", "arms");
+    for (size_t i = 0; i < 4; i++)
+        tell_one(pieces, x + 2 * ORDER[i], i % 2 == 0 ? 17 : 7);
+    size_t used = (size_t)snprintf(line, sizeof line, "{\"op\":\"tell\",\"results\":[");
+    for (size_t i = 0; i < 4; i++)
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s{\"x\":[%.17g,%.17g],\"y\":%.17g,\"se\":0.1}",
+                                 i > 0 ? "," : "", x[2 * i], x[2 * i + 1], x[2 * i] * x[2 * i] + x[2 * i + 1]);
+    (void)snprintf(line + used, sizeof line - used, "]}");
+    expect(whole, line, "ok");
+    expect(whole, "{\"op\":\"model\"}", "\"points\":4,\"pending\":0");
+    expect(pieces, "{\"op\":\"model\"}", "\"points\":4,\"pending\":0");
+    assert_int_equal(arms_of(say(whole, "{\"op\":\"best\"}"), a), 2);
+    assert_int_equal(arms_of(say(pieces, "{\"op\":\"best\"}"), b), 2);
+    for (size_t k = 0; k < 2; k++)
+        assert_close(a[k], b[k], 1e-3);
+    optimize_session_free(whole);
+    optimize_session_free(pieces);
+}
+
+/* Results that never come, and results nobody asked for: the session goes on around the pending points. */
+static void test_never_told(void **state)
+{
+    (void)state;
+    struct optimize_session *s = optimize_session_new();
+    double first[8], second[8];
+    expect(s, "{\"op\":\"init\",\"dim\":2}", "ok");
+    expect(s,
+           "{\"op\":\"tell\",\"results\":[{\"x\":[0.1,0.9],\"y\":3},{\"x\":[0.6,0.4],\"y\":1},{\"x\":[0.8,0.2],\"y\":"
+           "2,\"se\":0}]}",
+           "ok");
+    assert_int_equal(arms_of(say(s, "{\"op\":\"ask\",\"n\":4}"), first), 8);
+    assert_int_equal(arms_of(say(s, "{\"op\":\"ask\",\"n\":4}"), second), 8);
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t j = 0; j < 4; j++)
+            assert_true(hypot(first[2 * i] - second[2 * j], first[2 * i + 1] - second[2 * j + 1]) > 1e-3);
+    }
+    expect(s, "{\"op\":\"tell\",\"results\":[{\"x\":[0.5,0.5],\"y\":0.5},{\"x\":[0.5,0.5],\"y\":0.7}]}", "ok");
+    expect(s, "{\"op\":\"model\"}", "\"points\":5,\"pending\":8");
+    expect(s, "{\"op\":\"best\"}", "\"x_insample\":[0.5,0.5]");
+    optimize_session_free(s);
+}
+
 static void test_pending_is_bounded(void **state)
 {
     (void)state;
@@ -214,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),         cmocka_unit_test(test_maximize),
         cmocka_unit_test(test_before_init),        cmocka_unit_test(test_refused_tells_change_nothing),
         cmocka_unit_test(test_nesting_and_length), cmocka_unit_test(test_pending_is_bounded),
+        cmocka_unit_test(test_batch_in_pieces),    cmocka_unit_test(test_never_told),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     buf_done(&reply);

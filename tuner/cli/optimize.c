@@ -146,6 +146,8 @@ static enum status handle_model(struct optimize_session *session, const struct j
     TRY(json_only(root, KNOWN, err));
     json_write_key(w, "points");
     json_write_int(w, (int64_t)optimizer_n_points(session->optimizer));
+    json_write_key(w, "pending");
+    json_write_int(w, (int64_t)session->n_pending);
     json_write_key(w, "outcomes");
     json_write_array(w);
     for (size_t k = 0; k <= session->n_constraints; k++)

@@ -7,7 +7,8 @@
  * {"x":[..],"failed":true}]} se missing, null or 0: that noise is inferred.  "cov":[[..]] instead of se: the noise
  * covariance of the y of this tell; "constraints_cov":[[[..]],..] likewise.  Points need not have been asked for. ->
  * {"ok":true}
- *   {"op":"ask","n":4}    -> {"arms":[{"x":[..]},..]}       they stay pending until told
+ *   {"op":"ask","n":4}    -> {"arms":[{"x":[..]},..]}       they stay pending until told (to a millionth
+ *       of the range)
  *   {"op":"best"}         -> {"x":[..],"mean":..,"sd":..,"feasible":..,"x_insample":[..]}     x may extrapolate
  *   {"op":"model"}        -> hyper-parameters, leave-one-round-out diagnostics and "warnings" per outcome
  *   {"op":"stop"}         -> {"ok":true}, and the program ends

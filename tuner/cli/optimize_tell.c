@@ -117,13 +117,26 @@ static enum status read_covariances(const struct optimize_session *s, const stru
     return STATUS_OK;
 }
 
-static void no_longer_pending(struct optimize_session *s, const double *natural)
+/* Scripts round what they were asked to try: a millionth of the range is still the same point. */
+static bool is_point(const struct optimize_session *s, const double *natural, const double *cube)
+{
+    double other[OPTIMIZER_MAX_DIM];
+    if (space_encode(s->dim, s->space, natural, other, NULL) != STATUS_OK)
+        return false;
+    for (size_t k = 0; k < s->dim; k++) {
+        if (fabs(other[k] - cube[k]) > 1e-6)
+            return false;
+    }
+    return true;
+}
+
+static void no_longer_pending(struct optimize_session *s, const double *cube)
 {
     for (size_t i = 0; i < s->n_pending; i++) {
-        if (memcmp(s->pending + i * s->dim, natural, s->dim * sizeof *natural) != 0)
+        if (!is_point(s, s->pending + i * s->dim, cube))
             continue;
         memmove(s->pending + i * s->dim, s->pending + (i + 1) * s->dim,
-                (s->n_pending - i - 1) * s->dim * sizeof *natural);
+                (s->n_pending - i - 1) * s->dim * sizeof *s->pending);
         s->n_pending--;
         return;
     }
@@ -159,7 +172,7 @@ enum status optimize_tell(struct optimize_session *session, const struct json_at
         s = optimizer_tell(session->optimizer, &round, err);
     }
     for (size_t i = 0; i < n && s == STATUS_OK; i++)
-        no_longer_pending(session, t.natural + i * session->dim);
+        no_longer_pending(session, t.x + i * session->dim);
     tell_done(&t);
     if (s == STATUS_OK) {
         json_write_key(w, "ok");

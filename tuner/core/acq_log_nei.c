@@ -231,6 +231,24 @@ static double nei_climb(void *context, const double *x, double *ret_gradient)
     return total;
 }
 
+/* ln of the sum over draws of a slot, without derivatives: the plain sum, and logarithms only where it underflows. */
+static double log_improvement(const struct nei *nei, struct slot *slot, const double *mean, size_t mean_stride,
+                              const double *sd)
+{
+    double sum = 0.0;
+    for (size_t j = 0; j < slot->n_draws; j++) {
+        double term = normal_h((mean[j] - best_of(slot, j)) / sd[0]);
+        for (size_t k = 1; k < nei->n_outcomes && term > 0.0; k++)
+            term *= normal_cdf((nei->threshold[k] - mean[k * mean_stride + j]) / sd[k]);
+        sum += term;
+    }
+    if (sum > 1e-12)
+        return slot->log_weight + log(sd[0] * sum);
+    for (size_t j = 0; j < slot->n_draws; j++)
+        slot->term[j] = draw_term(nei, slot, j, mean, mean_stride, sd, NULL, NULL);
+    return log_sum_exp(slot->n_draws, slot->term);
+}
+
 static void score_chunk(struct nei *nei, size_t m, const double *x, double *ret_value)
 {
     const size_t dim = nei->problem->dim;
@@ -247,9 +265,7 @@ static void score_chunk(struct nei *nei, size_t m, const double *x, double *ret_
         for (size_t p = 0; p < m; p++) {
             for (size_t k = 0; k < nei->n_outcomes; k++)
                 sd[k] = sqrt(var[k * m + p]);
-            for (size_t j = 0; j < n; j++)
-                slot->term[j] = draw_term(nei, slot, j, mean + p * n, m * n, sd, NULL, NULL);
-            ret_value[p] = log_sum(ret_value[p], log_sum_exp(n, slot->term));
+            ret_value[p] = log_sum(ret_value[p], log_improvement(nei, slot, mean + p * n, m * n, sd));
         }
     }
 }

@@ -69,6 +69,7 @@ enum status diagnose(const struct observations *observations, const struct surro
                                           .rounds = data->n_rounds,
                                           .mean_square = sums.squares / n,
                                           .coverage95 = sums.inside / n,
-                                          .log_density = sums.density / n - log(surrogate->scale)};
+                                          .log_density = (sums.density + surrogate->model[0]->log_slope) / n -
+                                                         log(surrogate->scale)};
     return STATUS_OK;
 }

@@ -30,14 +30,27 @@ struct gp_work {
     double *v;       /* [n] k(x_i, c) / k(c, c) */
     double *weight;  /* [m * m] contraction weights of the plain kernel */
     double *scratch; /* [m] */
+    struct warp warp;
+    double *y, *block; /* [n], the noise of data: after the warp */
+    double *bend;      /* [n] slope of the warp */
+    double log_slope;  /* sum of its logarithms */
 };
+
+static size_t noise_size(const struct gp_data *data)
+{
+    size_t sum = 0;
+    for (size_t r = 0; r < data->n_rounds; r++)
+        sum += (data->start[r + 1] - data->start[r]) * (data->start[r + 1] - data->start[r]);
+    return sum;
+}
 
 void gp_work_free(struct gp_work *work)
 {
     if (work == NULL)
         return;
-    double *const blocks[] = {work->points, work->scaled, work->product, work->norm, work->shape,  work->slope,
-                              work->prior,  work->chol,   work->alpha,   work->v,    work->weight, work->scratch};
+    double *const blocks[] = {work->points, work->scaled,  work->product, work->norm,  work->shape,
+                              work->slope,  work->prior,   work->chol,    work->alpha, work->v,
+                              work->weight, work->scratch, work->y,       work->block, work->bend};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         mem_free(blocks[i]);
     mem_free(work);
@@ -55,12 +68,21 @@ enum status gp_work_new(const struct gp_data *data, struct gp_work **ret_work, s
     const struct {
         double **block;
         size_t count;
-    } wanted[] = {{&work->points, m * dim},  {&work->scaled, m * dim},
-                  {&work->product, m * dim}, {&work->norm, m},
-                  {&work->shape, m * m},     {&work->slope, m * m},
-                  {&work->prior, n * n},     {&work->chol, n * n},
-                  {&work->alpha, n},         {&work->v, n},
-                  {&work->weight, m * m},    {&work->scratch, m}};
+    } wanted[] = {{&work->points, m * dim},
+                  {&work->scaled, m * dim},
+                  {&work->product, m * dim},
+                  {&work->norm, m},
+                  {&work->shape, m * m},
+                  {&work->slope, m * m},
+                  {&work->prior, n * n},
+                  {&work->chol, n * n},
+                  {&work->alpha, n},
+                  {&work->v, n},
+                  {&work->weight, m * m},
+                  {&work->scratch, m},
+                  {&work->y, n},
+                  {&work->block, noise_size(data)},
+                  {&work->bend, n}};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         *wanted[i].block = mem_alloc(wanted[i].count, sizeof(double));
         if (*wanted[i].block == NULL) {
@@ -77,14 +99,35 @@ enum status gp_work_new(const struct gp_data *data, struct gp_work **ret_work, s
 
 static void unpack(struct gp_work *work, const struct gp_hyper *hyper)
 {
-    const size_t dim = work->data->dim;
+    const struct gp_data *data = work->data;
+    const size_t dim = data->dim;
     for (size_t k = 0; k < dim; k++)
         work->inv_lengthscale[k] = exp(-hyper->theta[k]);
     work->s2 = exp(2.0 * hyper->theta[dim + GP_SCALE]);
-    work->t2 = work->data->mean_sd * work->data->mean_sd;
+    work->t2 = data->mean_sd * data->mean_sd;
     work->misfit = exp(2.0 * hyper->theta[dim + GP_MISFIT]);
     work->noise = exp(2.0 * hyper->theta[dim + GP_NOISE]);
+    work->warp = (struct warp){data->warp_top, data->warp_top > 0.0 ? exp(hyper->theta[dim + GP_WARP]) : 0.0};
     work->round = hyper->round_effect ? exp(hyper->theta[dim + GP_ROUND]) : 0.0;
+}
+
+/* The warped values and their noise, carried over by the slopes of the warp. */
+static void warp_data(struct gp_work *work)
+{
+    const struct gp_data *data = work->data;
+    const double *from = data->noise;
+    double *to = work->block;
+    work->log_slope = 0.0;
+    for (size_t i = 0; i < data->n; i++) {
+        work->y[i] = warp_value(&work->warp, data->y[i], &work->bend[i]);
+        work->log_slope += log(work->bend[i]);
+    }
+    for (size_t r = 0; r < data->n_rounds; r++) {
+        for (size_t i = data->start[r]; i < data->start[r + 1]; i++) {
+            for (size_t j = data->start[r]; j < data->start[r + 1]; j++)
+                *to++ = *from++ * work->bend[i] * work->bend[j];
+        }
+    }
 }
 
 /* shape and slope of all pairs, lower triangle. */
@@ -131,7 +174,7 @@ static void build_covariance(struct gp_work *work)
     const struct gp_data *data = work->data;
     const size_t n = work->n;
     memcpy(work->chol, work->prior, n * n * sizeof *work->prior);
-    const double *block = data->noise;
+    const double *block = work->block;
     for (size_t r = 0; r < data->n_rounds; r++) {
         const size_t begin = data->start[r], size = data->start[r + 1] - begin;
         for (size_t a = 0; a < size; a++) {
@@ -150,16 +193,41 @@ static enum status solve(struct gp_work *work, const struct gp_hyper *hyper, dou
 {
     const size_t n = work->n;
     unpack(work, hyper);
+    warp_data(work);
     correlate(work, hyper->kernel);
     build_prior(work);
     build_covariance(work);
     TRY(chol_factor(n, work->chol));
-    memcpy(work->alpha, work->data->y, n * sizeof *work->alpha);
+    memcpy(work->alpha, work->y, n * sizeof *work->alpha);
     chol_forward(n, work->chol, 1, work->alpha);
     const double fit = dot(n, work->alpha, work->alpha);
-    *ret_value = -0.5 * (fit + chol_log_det(n, work->chol) + (double)n * LOG_2PI);
+    *ret_value = work->log_slope - 0.5 * (fit + chol_log_det(n, work->chol) + (double)n * LOG_2PI);
     chol_backward(n, work->chol, 1, work->alpha);
     return isfinite(*ret_value) ? STATUS_OK : STATUS_NOT_PD;
+}
+
+/* d ln p / d ln a:  -alpha' dw/d ln a  +  1/2 sum_ij W_ij dN_ij / d ln a  +  sum_i d ln w'_i / d ln a. */
+static double by_warp(const struct gp_work *work)
+{
+    const struct gp_data *data = work->data;
+    const size_t m = work->m;
+    const double *block = work->block;
+    double sum = 0.0, value, *by_slope = work->scratch;
+    for (size_t i = 0; i < data->n; i++) {
+        warp_by_rate(&work->warp, data->y[i], &value, &by_slope[i]);
+        sum += by_slope[i] - work->alpha[i] * value;
+    }
+    for (size_t r = 0; r < data->n_rounds; r++) {
+        const size_t begin = data->start[r], size = data->start[r + 1] - begin;
+        for (size_t a = 0; a < size; a++) {
+            for (size_t b = 0; b <= a; b++) {
+                const double both = by_slope[begin + a] + by_slope[begin + b];
+                sum += (a == b ? 0.5 : 1.0) * work->weight[(begin + a) * m + begin + b] * block[a * size + b] * both;
+            }
+        }
+        block += size * size;
+    }
+    return sum;
 }
 
 /* d ln p / d theta = 1/2 sum_ij W_ij dC_ij / d theta with W = alpha alpha' - C^-1 (R&W eq. 5.9).  Leaves in `weight`
@@ -178,6 +246,7 @@ static void weigh(struct gp_work *work, bool round_effect, double *ret_extra)
         diagonal += row[i];
         unknown += data->unknown[i] ? row[i] : 0.0;
     }
+    ret_extra[GP_WARP] = data->warp_top > 0.0 ? by_warp(work) : 0.0;
     for (size_t r = 0; round_effect && r < data->n_rounds; r++) {
         for (size_t i = data->start[r]; i < data->start[r + 1]; i++) {
             for (size_t j = data->start[r]; j <= i; j++) {
@@ -316,6 +385,8 @@ enum status gp_fit(struct gp_work *work, const struct gp_hyper *hyper, struct gp
     gp->s2 = work->s2;
     gp->t2 = work->t2;
     gp->log_evidence = evidence;
+    gp->warp = work->warp;
+    gp->log_slope = work->log_slope;
     memcpy(gp->inv_lengthscale, work->inv_lengthscale, sizeof gp->inv_lengthscale);
     memcpy(gp->scaled, work->scaled, m * gp->dim * sizeof *gp->scaled);
     memcpy(gp->norm, work->norm, m * sizeof *gp->norm);

@@ -22,9 +22,10 @@
 
 #include "base/core/err.h"
 #include "tuner/core/kernel.h"
+#include "tuner/core/warp.h"
 
 enum { GP_MAX_DIM = 60 };
-enum gp_extra { GP_SCALE, GP_MISFIT, GP_NOISE, GP_ROUND, GP_EXTRAS };
+enum gp_extra { GP_SCALE, GP_MISFIT, GP_NOISE, GP_ROUND, GP_WARP, GP_EXTRAS };
 
 /* The observations of one outcome; borrowed by what is built on it.  Points of one round stand together. */
 struct gp_data {
@@ -37,6 +38,7 @@ struct gp_data {
     const bool *unknown;   /* [n] */
     const double *control; /* [dim], NULL: f(control) = 0 is not known */
     double mean_sd;        /* t */
+    double warp_top;       /* > 0: y is warped (warp.h) below this value; 0: it is not */
 };
 
 struct gp_hyper {
@@ -49,7 +51,8 @@ struct gp_work;
 MUST_CHECK enum status gp_work_new(const struct gp_data *data, struct gp_work **ret_work, struct err *err);
 void gp_work_free(struct gp_work *work);
 
-/* ln p(y | theta), and unless NULL its gradient [dim + GP_EXTRAS].  About n^3 + n^2 dim.  STATUS_NOT_PD. */
+/* ln p(y | theta) of the values before the warp, and unless NULL its gradient [dim + GP_EXTRAS].  About n^3 + n^2 dim.
+ * STATUS_NOT_PD. */
 MUST_CHECK enum status gp_evidence(struct gp_work *work, const struct gp_hyper *hyper, double *ret_value,
                                    double *ret_gradient);
 
@@ -58,6 +61,8 @@ struct gp {
     size_t n_observed;
     struct gp_hyper hyper;
     double s2, t2;
+    struct warp warp; /* everything below and every prediction is in warped values */
+    double log_slope; /* sum of ln w' at the observations; it is part of log_evidence */
     double inv_lengthscale[GP_MAX_DIM];
     double *scaled;  /* [n * dim] x / l */
     double *norm;    /* [n] */

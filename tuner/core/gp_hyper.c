@@ -20,6 +20,20 @@ static void fix(struct hyper_prior_entry *entry, double value)
     entry->lo = entry->hi = value;
 }
 
+/* Root mean square of the noise that was told. */
+static double noise_sd(const struct gp_data *data)
+{
+    const double *block = data->noise;
+    double sum = 0.0;
+    for (size_t r = 0; r < data->n_rounds; r++) {
+        const size_t size = data->start[r + 1] - data->start[r];
+        for (size_t i = 0; i < size; i++)
+            sum += block[i * (size + 1)];
+        block += size * size;
+    }
+    return sqrt(sum / (double)data->n);
+}
+
 enum status hyper_prior_init(struct hyper_prior *prior, const char *name, const struct gp_data *data, bool round_effect,
                              struct err *err)
 {
@@ -39,11 +53,14 @@ enum status hyper_prior_init(struct hyper_prior *prior, const char *name, const 
     extra[GP_MISFIT] = normal(log(0.02), 1.0, log(1e-3), 0.0);
     extra[GP_NOISE] = normal(-2.0, 1.0, log(1e-4), log(3.0));
     extra[GP_ROUND] = normal(log(0.03), 1.0, log(1e-4), 0.0);
+    extra[GP_WARP] = normal(log(0.05), 1.5, log(0.01), log(fmin(10.0, fmax(0.2 / noise_sd(data), 0.02))));
     bool unknown = false;
     for (size_t i = 0; i < data->n; i++)
         unknown = unknown || data->unknown[i];
     if (!unknown)
         fix(&extra[GP_NOISE], -2.0);
+    if (!(data->warp_top > 0.0))
+        fix(&extra[GP_WARP], log(0.05));
     if (!round_effect)
         fix(&extra[GP_ROUND], log(0.03));
     return STATUS_OK;
@@ -90,12 +107,14 @@ static void start_point(const struct hyper_prior *prior, size_t number, double *
 {
     static const double LENGTH[] = {1.0, 0.4, 2.5}; /* times 0.2 sqrt(dim), the scale of distances in the cube */
     static const double MISFIT[] = {0.02, 0.1, 0.02};
+    static const double WARP[] = {0.1, 1.0, 0.3};
     const double length = log(LENGTH[number] * 0.2 * sqrt((double)prior->dim) + 0.1);
     for (size_t k = 0; k < prior->dim; k++)
         ret_theta[k] = length;
     ret_theta[prior->dim + GP_SCALE] = 0.0;
     ret_theta[prior->dim + GP_MISFIT] = log(MISFIT[number]);
     ret_theta[prior->dim + GP_NOISE] = prior->entry[prior->dim + GP_NOISE].a;
+    ret_theta[prior->dim + GP_WARP] = log(WARP[number]);
     ret_theta[prior->dim + GP_ROUND] = prior->entry[prior->dim + GP_ROUND].a;
 }
 
@@ -111,9 +130,12 @@ enum status hyper_map(struct gp_work *work, const struct hyper_prior *prior, enu
     const struct climb_limits limits = {60, 1e-3};
     struct map_run run = {work, prior, {.kernel = kernel, .round_effect = prior->round_effect}};
     struct hyper_fit best = {.log_posterior = -HUGE_VAL};
-    for (size_t i = 0; i < n_starts && i < 3; i++) {
+    for (size_t i = 0; i < (n_starts > 0 ? n_starts : 1); i++) {
         double value;
-        start_point(prior, i, theta);
+        if (n_starts > 0)
+            start_point(prior, i, theta);
+        else
+            memcpy(theta, ret->hyper.theta, sizeof theta);
         TRY(climb(&box, &limits, log_posterior, &run, theta, &value, err));
         if (value > best.log_posterior) {
             best.log_posterior = value;

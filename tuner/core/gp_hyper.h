@@ -37,7 +37,8 @@ struct hyper_fit {
     struct gp_hyper hyper;
     double log_posterior; /* ln evidence + ln prior */
 };
-/* n_starts 1 .. 3.  STATUS_NOT_PD where no start has a finite density. */
+/* n_starts 1 .. 3, or 0: only from `ret`, of an earlier search (on a part of the data).  STATUS_NOT_PD where no start
+ * has a finite density. */
 MUST_CHECK enum status hyper_map(struct gp_work *work, const struct hyper_prior *prior, enum kernel_kind kernel,
                                  size_t n_starts, struct hyper_fit *ret, struct err *err);
 

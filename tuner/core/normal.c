@@ -24,6 +24,13 @@ double normal_cdf(double z)
     return 0.5 * erfc(-z * SQRT_HALF);
 }
 
+double normal_h(double z)
+{
+    if (z < -8.0)
+        return 0.0;
+    return z > 8.0 ? z : INV_SQRT_2PI * exp(-0.5 * z * z) + z * normal_cdf(z);
+}
+
 double log_ndtr(double z, double *ret_slope)
 {
     if (z > 0.0) {

@@ -11,6 +11,8 @@
 
 double normal_mills(double x);
 double normal_cdf(double z);
+/* h(z) = phi(z) + z Phi(z), the expected improvement of a standard normal; 0 below -8, where it is less than 1e-16. */
+double normal_h(double z);
 /* p in (0, 1). Relative error below 1e-9 (Acklam's rational start and one Newton step of Halley's kind). */
 double normal_quantile(double p);
 /* ret_slope: d/dz, may be NULL. */

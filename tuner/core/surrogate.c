@@ -6,9 +6,12 @@
 #include "base/core/mem.h"
 #include "tuner/core/gp_hyper.h"
 #include "tuner/core/normal.h"
+#include "tuner/core/thin.h"
 
 static const double FAILED_SD = 0.3;
 static const double MEAN_SD = 1.0;
+enum { WARP_FROM = 8, THIN_TO = 128 }; /* observations */
+enum { N_STARTS = 2 };
 
 bool surrogate_possible(const struct observations *observations)
 {
@@ -128,6 +131,20 @@ static double *fill_noise(struct surrogate *s, const struct observations *o, siz
     return to;
 }
 
+/* The highest value and one standard deviation of its noise more. */
+static double top_of(const struct surrogate *s)
+{
+    const double *block = s->noise;
+    double top = 0.0;
+    for (size_t r = 0; r < s->data.n_rounds; r++) {
+        const size_t begin = s->start[r], size = s->start[r + 1] - begin;
+        for (size_t i = 0; i < size; i++)
+            top = fmax(top, s->y[begin + i] + sqrt(block[i * (size + 1)]));
+        block += size * size;
+    }
+    return top;
+}
+
 /* The standardised observations of the outcome, without rounds that have none. */
 static void fill(struct surrogate *s, const struct observations *o, size_t outcome, const double *control)
 {
@@ -153,17 +170,38 @@ static void fill(struct surrogate *s, const struct observations *o, size_t outco
     s->data.unknown = s->unknown;
     s->data.control = control;
     s->data.mean_sd = MEAN_SD;
+    s->data.warp_top = outcome == 0 && control == NULL && s->data.n >= WARP_FROM ? top_of(s) : 0.0;
+}
+
+/* With many points the starts are climbed on a part of them, and the better end goes on with all. */
+static enum status find_hyper(const struct gp_data *data, struct gp_work *work, const struct surrogate_options *options,
+                              bool round_effect, struct hyper_fit *ret, struct err *err)
+{
+    struct hyper_prior prior;
+    struct thin thin;
+    struct gp_work *part = NULL;
+    TRY(hyper_prior_init(&prior, options->hyper_prior, data, round_effect, err));
+    if (data->n <= THIN_TO)
+        return hyper_map(work, &prior, KERNEL_MATERN52, N_STARTS, ret, err);
+    enum status s = thin_init(&thin, data, THIN_TO, err);
+    if (s == STATUS_OK)
+        s = gp_work_new(&thin.data, &part, err);
+    if (s == STATUS_OK)
+        s = hyper_map(part, &prior, KERNEL_MATERN52, N_STARTS, ret, err);
+    if (s == STATUS_OK)
+        s = hyper_map(work, &prior, KERNEL_MATERN52, 0, ret, err);
+    gp_work_free(part);
+    thin_done(&thin);
+    return s;
 }
 
 static enum status fit_models(struct surrogate *s, const struct surrogate_options *options, struct err *err)
 {
-    struct hyper_prior prior;
     struct gp_work *work = NULL;
     struct hyper_fit fit;
     const bool round_effect = options->round_effect && s->data.n_rounds > 1;
-    TRY(hyper_prior_init(&prior, options->hyper_prior, &s->data, round_effect, err));
     TRY(gp_work_new(&s->data, &work, err));
-    enum status status = hyper_map(work, &prior, KERNEL_MATERN52, 2, &fit, err);
+    enum status status = find_hyper(&s->data, work, options, round_effect, &fit, err);
     if (status == STATUS_OK)
         status = gp_fit(work, &fit.hyper, &s->model[0], err);
     if (status == STATUS_OK) {
@@ -190,6 +228,19 @@ enum status surrogate_fit(const struct observations *observations, size_t outcom
     return STATUS_OK;
 }
 
+/* From a model's warped values to standardised ones, to first order: the mean becomes the median. */
+static void unwarp(const struct warp *warp, size_t m, double *mean, double *var, double *cov, double *slope)
+{
+    for (size_t i = 0; i < m; i++) {
+        mean[i] = warp_inverse(warp, mean[i], &slope[i]);
+        var[i] *= slope[i] * slope[i];
+    }
+    for (size_t i = 0; cov != NULL && i < m; i++) {
+        for (size_t j = 0; j < m; j++)
+            cov[i * m + j] *= slope[i] * slope[j];
+    }
+}
+
 /* A mixture: mean = sum w m,  cov = sum w (C + m m') - mean mean'. */
 static void add_model(size_t m, double weight, const double *mean, const double *var, const double *cov,
                       double *sum_mean, double *sum_var, double *sum_cov)
@@ -207,16 +258,19 @@ enum status surrogate_predict(const struct surrogate *surrogate, size_t m, const
                               double *ret_var, double *ret_cov, struct err *err)
 {
     const size_t cov_size = ret_cov != NULL ? m * m : 0;
-    double *block = mem_alloc(4 * m + 2 * cov_size, sizeof *block);
+    double *block = mem_alloc(5 * m + 2 * cov_size, sizeof *block);
     if (block == NULL)
         return err_no_memory(err);
     double *mean = block, *var = mean + m, *sum_mean = var + m, *sum_var = sum_mean + m;
-    double *cov = ret_cov != NULL ? sum_var + m : NULL, *sum_cov = ret_cov != NULL ? cov + cov_size : NULL;
+    double *slope = sum_var + m, *cov = ret_cov != NULL ? slope + m : NULL,
+           *sum_cov = ret_cov != NULL ? cov + cov_size : NULL;
     enum status s = STATUS_OK;
     for (size_t k = 0; k < surrogate->n_models && s == STATUS_OK; k++) {
         s = gp_predict(surrogate->model[k], m, x, mean, var, cov, err);
-        if (s == STATUS_OK)
-            add_model(m, surrogate->weight[k], mean, var, cov, sum_mean, sum_var, sum_cov);
+        if (s != STATUS_OK)
+            break;
+        unwarp(&surrogate->model[k]->warp, m, mean, var, cov, slope);
+        add_model(m, surrogate->weight[k], mean, var, cov, sum_mean, sum_var, sum_cov);
     }
     const double scale = surrogate->scale;
     for (size_t i = 0; i < m && s == STATUS_OK; i++) {
@@ -242,9 +296,10 @@ enum status surrogate_below(const struct surrogate *surrogate, size_t m, const d
     const double level = (threshold - surrogate->center) / surrogate->scale;
     memset(ret_p, 0, m * sizeof *ret_p);
     for (size_t k = 0; k < surrogate->n_models && s == STATUS_OK; k++) {
+        const double warped = warp_value(&surrogate->model[k]->warp, level, NULL);
         s = gp_predict(surrogate->model[k], m, x, mean, var, NULL, err);
         for (size_t i = 0; i < m && s == STATUS_OK; i++)
-            ret_p[i] += surrogate->weight[k] * normal_cdf((level - mean[i]) / sqrt(var[i]));
+            ret_p[i] += surrogate->weight[k] * normal_cdf((warped - mean[i]) / sqrt(var[i]));
     }
     mem_free(mean);
     return s;
