@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/core/mem.h"
+#include "ranker/dataset.h"
 #include "ranker/packed.h"
 
 /* One way to score. */
@@ -179,6 +180,14 @@ double bench_network_difference(struct bench_network *b)
         }
     }
     return largest;
+}
+
+void bench_network_weights(const struct network_shape *shape, uint64_t seed, float *theta)
+{
+    const double b4[DATASET_MAX_HEADS] = {0.0};
+    struct rng rng;
+    rng_init(&rng, seed, 0, 0);
+    network_init(shape, &rng, b4, theta);
 }
 
 /* Digits up to `end`; 0, which no size may be, for anything else. */

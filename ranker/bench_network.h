@@ -28,6 +28,8 @@ void bench_network_subjects(struct bench_network *bench, struct bench_subject *r
 /* The largest difference of a logit between the first subject and any other. */
 double bench_network_difference(struct bench_network *bench);
 
+/* Random weights, theta [network_layout(shape).n]. */
+void bench_network_weights(const struct network_shape *shape, uint64_t seed, float *theta);
 /* "288-256-128-5x64": width, two shared layers, heads x tower.  STATUS_INVALID. */
 MUST_CHECK enum status bench_network_shape(const char *text, struct network_shape *ret, struct err *err);
 

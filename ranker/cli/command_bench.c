@@ -211,13 +211,10 @@ static enum status bench_model(struct result *r, const char *model_path, const c
 
 static enum status bench_random(struct result *r, struct err *err)
 {
-    const double b4[DATASET_MAX_HEADS] = {0.0};
-    struct rng rng;
     float *theta = mem_alloc(network_layout(&r->shape).n, sizeof *theta);
     if (theta == NULL)
         return err_no_memory(err);
-    rng_init(&rng, (uint64_t)seed, 0, 0);
-    network_init(&r->shape, &rng, b4, theta);
+    bench_network_weights(&r->shape, (uint64_t)seed, theta);
     const enum status s = bench(r, theta, NULL, NULL, err);
     mem_free(theta);
     return s;
