@@ -1,15 +1,17 @@
 /* bench_optimizer - the optimizer in process, on problems whose answer is known (tests/lib/optimizer_problems.h).
  *
  *   bench_optimizer [--problems a,b|free|bound|all] [--noise 0.05,0.3,1] [--seeds N] [--first N] [--shared R]
- *                   [--diagonal] [--budget 60] [--q 4] [--acquisition A] [--hyper-prior P] [--out FILE]
+ *                   [--diagonal] [--control] [--budget 60] [--q 4] [--acquisition A] [--hyper-prior P] [--out FILE]
  *   bench_optimizer --latency [--dim 6]
  *
  * A run: 2 dim Sobol points, rounded up to whole rounds, then rounds of q points until the budget is spent; noise is
  * Normal with `noise` standard deviations of the function, told as it is.  --shared R: the share R of every variance
  * is common to a round (its arms share a control), told as a full matrix, with --diagonal without its off-diagonal.
+ * --control: values are differences from a control in the middle of the cube, which the optimizer knows to be 0.
  * Figure: normalised regret of the point recommended at the end (0 the optimum, 1 a random point, at least 1 where it
- * is not feasible), its median and the geometric mean of max(regret, 0.001).  One line of JSON a run goes to --out,
- * for scripts/compare-runs. */
+ * is not feasible), its median and the geometric mean of max(regret, 0.001).  Coverage is
+ * the share of evaluated points whose true value lies in the 95 % interval of the model at the end.  One line of JSON a
+ * run goes to --out, for scripts/compare-runs. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +35,7 @@ static struct {
     const char *problems, *noise, *acquisition, *hyper_prior, *out;
     int64_t seeds, first, budget, q, dim;
     double shared;
-    bool diagonal, latency;
+    bool diagonal, control, latency;
 } options = {.problems = "all", .noise = "0.05,0.3", .seeds = 20, .budget = 60, .q = 4, .dim = 6};
 
 static const struct opt OPTIONS[] = {
@@ -43,6 +45,7 @@ static const struct opt OPTIONS[] = {
     {"first", OPT_INT, &options.first, "N", "the first seed", 0, 1e9},
     {"shared", OPT_REAL, &options.shared, "R", "share of the noise variance that is common to a round", 0, 0.99},
     {"diagonal", OPT_FLAG, &options.diagonal, NULL, "tell the diagonal of that covariance only", 0, 0},
+    {"control", OPT_FLAG, &options.control, NULL, "tell differences from a known control", 0, 0},
     {"budget", OPT_INT, &options.budget, "N", "evaluations", 4, MAX_POINTS},
     {"q", OPT_INT, &options.q, "N", "points of a round", 1, MAX_Q},
     {"acquisition", OPT_TEXT, &options.acquisition, "NAME", "as of optimizer.h", 0, 0},
@@ -58,7 +61,10 @@ struct run {
     struct optimizer *optimizer;
     struct rng noise;
     double level; /* of the noise */
-    double regret, in_sample;
+    double regret, in_sample, covered;
+    double at_control[1 + PROBLEM_MAX_CONSTRAINTS]; /* 0 without --control */
+    size_t n;                                       /* told so far */
+    double x[MAX_POINTS * PROBLEM_MAX_DIM], truth[MAX_POINTS];
     bool feasible;
     double ms; /* CPU, a round: fit and ask */
 };
@@ -89,11 +95,25 @@ static enum status evaluate(struct run *run, size_t n, const double *x, struct e
     for (size_t i = 0; i < n; i++) {
         p->at(p, x + i * p->dim, outcome);
         for (size_t k = 0; k <= p->n_constraints; k++)
-            y[k * n + i] = k == 0 ? -outcome[k] : outcome[k];
+            y[k * n + i] = k == 0 ? run->at_control[k] - outcome[k] : outcome[k];
+        memcpy(run->x + run->n * p->dim, x + i * p->dim, p->dim * sizeof *x);
+        run->truth[run->n++] = y[i];
     }
     for (size_t k = 0; k <= p->n_constraints; k++)
         draw_noise(run, n, run->level * p->sd[k], y + k * n, cov + k * n * n);
     return optimizer_tell(run->optimizer, &(struct optimizer_round){n, x, y, cov, NULL}, err);
+}
+
+/* The share of told points whose objective lies in its 95 % interval. */
+static enum status coverage(struct run *run, struct err *err)
+{
+    static double mean[MAX_POINTS * (1 + PROBLEM_MAX_CONSTRAINTS)], sd[MAX_POINTS * (1 + PROBLEM_MAX_CONSTRAINTS)];
+    TRY(optimizer_posterior(run->optimizer, run->n, run->x, &(struct optimizer_posterior){.mean = mean, .sd = sd},
+                            err));
+    run->covered = 0.0;
+    for (size_t i = 0; i < run->n; i++)
+        run->covered += fabs(mean[i] - run->truth[i]) <= 1.96 * sd[i] ? 1.0 / (double)run->n : 0.0;
+    return STATUS_OK;
 }
 
 static enum status play(struct run *run, uint64_t seed, struct err *err)
@@ -118,6 +138,7 @@ static enum status play(struct run *run, uint64_t seed, struct err *err)
         run->ms += now_ms() - begin;
         TRY(evaluate(run, q, x, err));
     }
+    TRY(coverage(run, err));
     TRY(optimizer_best(run->optimizer, &best, err));
     TRY(optimizer_recommend(run->optimizer, 0, NULL, &seen, err));
     run->regret = problem_regret(&run->problem, best.x, &run->feasible);
@@ -130,9 +151,16 @@ static enum status play_new(struct run *run, const char *name, double level, uin
 {
     if (!problem_init(name, seed, &run->problem))
         return err_set(err, STATUS_INVALID, "problem \"%s\": no such name", name);
+    const double middle[PROBLEM_MAX_DIM] = {.5, .5, .5, .5, .5, .5, .5, .5, .5, .5, .5, .5};
+    run->n = 0;
+    memset(run->at_control, 0, sizeof run->at_control);
+    if (options.control)
+        run->problem.at(&run->problem, middle, run->at_control);
     const struct optimizer_config config = {.dim = run->problem.dim,
                                             .n_outcomes = 1 + run->problem.n_constraints,
                                             .seed = seed,
+                                            .control = options.control ? middle : NULL,
+                                            .control_known = options.control,
                                             .hyper_prior = options.hyper_prior,
                                             .acquisition = options.acquisition};
     run->level = level;
@@ -161,15 +189,17 @@ struct total {
 static void append(FILE *out, const struct run *run, long long seed)
 {
     (void)fprintf(out,
-                  "{\"problem\":\"%s\",\"noise\":%g,\"seed\":%lld,\"final\":%.6g,\"final_ins\":%.6g,\"feasible\":%s}\n",
-                  run->problem.name, run->level, seed, run->regret, run->in_sample, run->feasible ? "true" : "false");
+                  "{\"problem\":\"%s\",\"noise\":%g,\"seed\":%lld,\"final\":%.6g,\"final_ins\":%.6g,\"feasible\":%s,"
+                  "\"coverage\":%.4g}\n",
+                  run->problem.name, run->level, seed, run->regret, run->in_sample, run->feasible ? "true" : "false",
+                  run->covered);
 }
 
 static enum status cell(const char *name, double level, FILE *out, struct total *total, struct err *err)
 {
     static double regret[MAX_SEEDS], in_sample[MAX_SEEDS];
-    struct run run;
-    double logs = 0.0, ms = 0.0, infeasible = 0.0;
+    static struct run run;
+    double covered = 0.0, logs = 0.0, ms = 0.0, infeasible = 0.0;
     const size_t n = (size_t)options.seeds;
     for (size_t i = 0; i < n; i++) {
         const uint64_t seed = (uint64_t)options.first + i;
@@ -177,13 +207,14 @@ static enum status cell(const char *name, double level, FILE *out, struct total 
         regret[i] = run.regret;
         in_sample[i] = run.in_sample;
         logs += log(fmax(run.regret, FLOOR));
+        covered += run.covered / (double)n;
         ms += run.ms / (double)n;
         infeasible += !run.feasible;
         if (out != NULL)
             append(out, &run, (long long)seed);
     }
-    printf("%-12s %5.0f %% %9.4f %9.4f %9.4f %9.1f %%  %6.1f\n", name, 100.0 * level, median(n, regret),
-           exp(logs / (double)n), median(n, in_sample), 100.0 * infeasible / (double)n, ms);
+    printf("%-12s %5.0f %% %9.4f %9.4f %9.4f %9.1f %% %8.1f %%  %6.1f\n", name, 100.0 * level, median(n, regret),
+           exp(logs / (double)n), median(n, in_sample), 100.0 * infeasible / (double)n, 100.0 * covered, ms);
     (void)fflush(stdout);
     total->logs += logs;
     total->runs += (double)n;
@@ -214,8 +245,8 @@ static bool wanted(const char *name)
 
 static enum status all_cells(FILE *out, struct total *total, struct err *err)
 {
-    printf("%-12s %7s %9s %9s %9s %11s %7s\n", "problem", "noise", "median", "geo.mean", "in-sample", "infeasible",
-           "cpu ms");
+    printf("%-12s %7s %9s %9s %9s %11s %10s %7s\n", "problem", "noise", "median", "geo.mean", "in-sample", "infeasible",
+           "coverage", "cpu ms");
     for (size_t i = 0; problem_name(i) != NULL; i++) {
         const char *text = options.noise;
         while (wanted(problem_name(i)) && *text != '\0') {

@@ -70,8 +70,8 @@ static void play(struct optimizer *o, size_t rounds, size_t n_outcomes, double s
 static void test_finds_the_hill(void **state)
 {
     (void)state;
-    static const char *const NAMES[] = {"log-nei", "thompson", "ucb"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const NAMES[] = {"log-nei", "kg", "thompson", "ucb", "mixed"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         struct optimizer *o =
             make(&(struct optimizer_config){.dim = DIM, .n_outcomes = 2, .seed = 7, .acquisition = NAMES[i]});
         struct optimizer_choice best, seen;
@@ -282,6 +282,27 @@ static void test_integers(void **state)
     optimizer_free(o);
 }
 
+/* Five levels, three of them known to be bad, two alike and each measured once with much noise: the knowledge gradient
+ * measures one of those two again, and with its answer still running the other one. */
+static void test_kg_repeats_contenders(void **state)
+{
+    (void)state;
+    const uint32_t levels[] = {5};
+    struct optimizer *o =
+        make(&(struct optimizer_config){.dim = 1, .n_outcomes = 1, .seed = 5, .levels = levels, .acquisition = "kg"});
+    const double x[] = {0.0, 0.25, 0.5, 0.75, 1.0}, y[] = {-2.0, 0.1, 0.0, -2.0, -2.0};
+    double cov[25] = {0}, first, second;
+    struct err err = ERR_INIT;
+    for (size_t i = 0; i < 5; i++)
+        cov[i * 6] = i == 1 || i == 2 ? 0.25 : 1e-6;
+    assert_ok(optimizer_tell(o, &(struct optimizer_round){5, x, y, cov, NULL}, &err), &err);
+    assert_ok(optimizer_ask(o, 1, 0, NULL, &first, &err), &err);
+    assert_true(fabs(first - 0.25) < 1e-9 || fabs(first - 0.5) < 1e-9);
+    assert_ok(optimizer_ask(o, 1, 1, &first, &second, &err), &err);
+    assert_close(first + second, 0.75, 1e-12);
+    optimizer_free(o);
+}
+
 static void refuse_config(const struct optimizer_config *config, const char *text)
 {
     struct optimizer *o = NULL;
@@ -353,11 +374,12 @@ int main(void)
 {
     gsl_set_error_handler_off();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_finds_the_hill),     cmocka_unit_test(test_deterministic),
-        cmocka_unit_test(test_known_control),      cmocka_unit_test(test_stopping),
-        cmocka_unit_test(test_diagnostics),        cmocka_unit_test(test_pending),
-        cmocka_unit_test(test_failed_and_unknown), cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_config_refused),     cmocka_unit_test(test_tell_refused),
+        cmocka_unit_test(test_finds_the_hill),        cmocka_unit_test(test_deterministic),
+        cmocka_unit_test(test_known_control),         cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_diagnostics),           cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_failed_and_unknown),    cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_kg_repeats_contenders), cmocka_unit_test(test_config_refused),
+        cmocka_unit_test(test_tell_refused),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     return failed != 0 ? failed : mem_outstanding() != 0;

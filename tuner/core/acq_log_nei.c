@@ -51,26 +51,6 @@ static void nei_done(struct nei *nei)
     mem_free(nei->scratch);
 }
 
-/* Quasi-random normals, [n_points * n_draws], the draws of each outcome in an order of their own. */
-static void fill_normals(struct rng *rng, size_t n_points, size_t n_draws, double *ret)
-{
-    struct sobol sobol;
-    uint32_t order[N_DRAWS];
-    double point[SOBOL_MAX_DIM];
-    const size_t dim = n_points < SOBOL_MAX_DIM ? n_points : SOBOL_MAX_DIM;
-    for (uint32_t j = 0; j < n_draws; j++)
-        order[j] = j;
-    rng_shuffle(rng, n_draws, order);
-    sobol_init(&sobol, dim, rng);
-    for (size_t j = 0; j < n_draws; j++) {
-        sobol_next_normal(&sobol, point);
-        for (size_t i = 0; i < dim; i++)
-            ret[i * n_draws + order[j]] = point[i];
-    }
-    for (size_t i = dim * n_draws; i < n_points * n_draws; i++)
-        ret[i] = rng_normal(rng);
-}
-
 static enum status slot_init(struct nei *nei, struct slot *slot, struct rng *rng, struct err *err)
 {
     const size_t j = slot->n_draws, outcomes = nei->n_outcomes, points = nei->n_points;
@@ -84,7 +64,7 @@ static enum status slot_init(struct nei *nei, struct slot *slot, struct rng *rng
     slot->by_mean = slot->value + outcomes * j;
     slot->by_var = slot->by_mean + outcomes * j;
     for (size_t k = 0; k < outcomes; k++)
-        fill_normals(rng, points, j, slot->z + k * points * j);
+        sobol_normals(rng, points, j, slot->z + k * points * j);
     const struct surrogate *s = nei->problem->outcome[0];
     for (size_t i = 0; i < j; i++) {
         slot->best[i] = nei->problem->control_known ? -s->center / s->scale : -HUGE_VAL;

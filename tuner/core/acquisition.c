@@ -6,7 +6,7 @@
 #include "base/core/mem.h"
 #include "tuner/core/normal.h"
 
-static const struct acquisition *const KNOWN[] = {&ACQ_LOG_NEI, &ACQ_THOMPSON, &ACQ_UCB, NULL};
+static const struct acquisition *const KNOWN[] = {&ACQ_LOG_NEI, &ACQ_KG, &ACQ_MIXED, &ACQ_THOMPSON, &ACQ_UCB, NULL};
 
 enum status acquisition_find(const char *name, const struct acquisition **ret, struct err *err)
 {
@@ -16,7 +16,7 @@ enum status acquisition_find(const char *name, const struct acquisition **ret, s
             return STATUS_OK;
         }
     }
-    return err_set(err, STATUS_INVALID, "acquisition \"%s\": known are log-nei, thompson and ucb", name);
+    return err_set(err, STATUS_INVALID, "acquisition \"%s\": known are log-nei, kg, mixed, thompson and ucb", name);
 }
 
 double acquisition_threshold(const struct acquisition_problem *problem, size_t outcome)

@@ -26,7 +26,7 @@ static void add_local(const struct search *search, struct rng *rng, size_t numbe
 }
 
 /* Integer coordinates move by whole levels: a normal step that is too small to move is no candidate. */
-static void make_candidates(const struct search *search, struct rng *rng, double *ret)
+void search_candidates(const struct search *search, struct rng *rng, double *ret)
 {
     struct sobol sobol;
     const size_t dim = search->dim;
@@ -124,7 +124,7 @@ enum status search_maximise(const struct search *search, const struct search_tar
         return err_no_memory(err);
     double *value = x + m * dim, *start = value + m, best = -HUGE_VAL;
     enum status s = STATUS_OK;
-    make_candidates(search, rng, x);
+    search_candidates(search, rng, x);
     target->score(target->context, m, x, value);
     memcpy(ret_x, x, dim * sizeof *x);
     const size_t n_starts = pick_starts(search, m, x, value, start);

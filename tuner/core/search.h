@@ -30,6 +30,8 @@ struct search {
     double tolerance;
 };
 
+/* The candidates of a search alone, ret [(n_global + n_local) * dim]. */
+void search_candidates(const struct search *search, struct rng *rng, double *ret);
 /* The highest point found, ret_x [dim], and its value.  STATUS_NO_MEMORY. */
 MUST_CHECK enum status search_maximise(const struct search *search, const struct search_target *target, struct rng *rng,
                                        double *ret_x, double *ret_value, struct err *err);

@@ -150,3 +150,23 @@ void sobol_next_normal(struct sobol *sobol, double *ret)
     for (size_t i = 0; i < sobol->dim; i++)
         ret[i] = normal_quantile(ret[i]);
 }
+
+void sobol_normals(struct rng *rng, size_t n_points, size_t n_draws, double *ret)
+{
+    struct sobol sobol;
+    uint32_t order[SOBOL_MAX_DRAWS];
+    double point[SOBOL_MAX_DIM];
+    const size_t dim = n_points < SOBOL_MAX_DIM ? n_points : SOBOL_MAX_DIM;
+    assert(n_draws <= SOBOL_MAX_DRAWS);
+    for (uint32_t j = 0; j < n_draws; j++)
+        order[j] = j;
+    rng_shuffle(rng, n_draws, order);
+    sobol_init(&sobol, dim, rng);
+    for (size_t j = 0; j < n_draws; j++) {
+        sobol_next_normal(&sobol, point);
+        for (size_t i = 0; i < dim; i++)
+            ret[i * n_draws + order[j]] = point[i];
+    }
+    for (size_t i = dim * n_draws; i < n_points * n_draws; i++)
+        ret[i] = rng_normal(rng);
+}

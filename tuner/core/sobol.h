@@ -12,7 +12,7 @@
 
 #include "base/core/rng.h"
 
-enum { SOBOL_MAX_DIM = 64 };
+enum { SOBOL_MAX_DIM = 64, SOBOL_MAX_DRAWS = 128 };
 
 struct sobol {
     size_t dim;
@@ -26,5 +26,9 @@ void sobol_init(struct sobol *sobol, size_t dim, struct rng *rng);
 /* The next point of the open cube / of the standard normal distribution, ret [dim]. */
 void sobol_next(struct sobol *sobol, double *ret);
 void sobol_next_normal(struct sobol *sobol, double *ret);
+
+/* n_draws (up to SOBOL_MAX_DRAWS) joint draws of n_points standard normals, ret [n_points * n_draws]: quasi-random in
+ * the first SOBOL_MAX_DIM points, independent beyond; in random order, so that two such sets can be combined. */
+void sobol_normals(struct rng *rng, size_t n_points, size_t n_draws, double *ret);
 
 #endif
