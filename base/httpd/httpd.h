@@ -17,7 +17,7 @@
  *
  * Who may: without a token file everyone on this machine may do everything, only loopback can be bound, and a request
  * whose Host or Origin is not this machine is refused, so that no web page in the operator's browser reaches the API.
- * With one, a route with a scope needs "Authorization: Bearer TOKEN". */
+ * With one, a route with a scope needs "Authorization: Bearer TOKEN" or "X-API-Key: TOKEN". */
 #ifndef TRIMTAB_BASE_HTTPD_HTTPD_H
 #define TRIMTAB_BASE_HTTPD_HTTPD_H
 

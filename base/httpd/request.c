@@ -79,16 +79,19 @@ static enum status refuse_origin(const struct httpd_request *request, struct err
 
 static enum status check_token(struct httpd_request *request, const char *scope, struct err *err)
 {
-    const char *header = httpd_header(request, "Authorization");
-    if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0) {
+    const char *header = httpd_header(request, "Authorization"), *token = httpd_header(request, "X-API-Key");
+    if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0)
+        token = header + 7;
+    if (token != NULL) {
         pthread_mutex_lock(&request->httpd->mutex);
-        tokens_find(request->httpd->tokens, header + 7, request->scopes);
+        tokens_find(request->httpd->tokens, token, request->scopes);
         pthread_mutex_unlock(&request->httpd->mutex);
     }
     if (scope == NULL)
         return STATUS_OK;
     if (request->scopes[0] == '\0')
-        return err_set(err, STATUS_UNAUTHORIZED, "a known token is needed: Authorization: Bearer TOKEN");
+        return err_set(err, STATUS_UNAUTHORIZED,
+                       "a known token is needed: Authorization: Bearer TOKEN (or X-API-Key: TOKEN)");
     if (strcmp(scope, "*") != 0 && !tokens_scope_in(request->scopes, scope))
         return err_set(err, STATUS_FORBIDDEN, "the token has the scope %s; this needs %s", request->scopes, scope);
     return STATUS_OK;

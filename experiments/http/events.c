@@ -1,5 +1,6 @@
 /* POST /v1/events */
 #include <math.h>
+#include <string.h>
 
 #include "base/core/mem.h"
 #include "base/json/json.h"
@@ -47,6 +48,22 @@ static enum status decode_place(const struct json_at *at, const struct store *st
     return json_get_int(at, "round", JSON_REQUIRED, 1, UINT32_MAX, &ret->round, err);
 }
 
+/* What this server ranked is exposed already; what others ranked says how many items were shown. */
+static enum status check_exposure(const struct json_at *at, const struct store_event *event, double value,
+                                  struct err *err)
+{
+    if (strcmp(event->type, EVENT_EXPOSURE) != 0)
+        return STATUS_OK;
+    if (!event->experiment)
+        return json_refuse(at, err,
+                           "is an exposure with a request_id: what /v1/rank served is one already; others name "
+                           "experiment, round, arm and unit");
+    if (!(value >= 0.0 && value <= 10000.0) || floor(value) < value)
+        return json_refuse(at, err, "is an exposure of value %g: the number of items shown, 0 to 10000, is expected",
+                           value);
+    return STATUS_OK;
+}
+
 static enum status decode_event(const struct json_at *at, struct service *service, int64_t now_ms,
                                 struct store_event *ret, struct err *err)
 {
@@ -63,6 +80,7 @@ static enum status decode_event(const struct json_at *at, struct service *servic
     TRY(definition_id(at, "type", JSON_REQUIRED, &ret->type, err));
     TRY(json_get_number(at, "value", JSON_OPTIONAL, -1e6, 1e6, &value, err));
     ret->value = llround(value * MOMENTS_SCALE);
+    TRY(check_exposure(at, ret, value, err));
     TRY(json_get_int(at, "position", JSON_OPTIONAL, 0, 1000000, &ret->position, err));
     return json_get_int(at, "ts", JSON_OPTIONAL, 0, INT64_C(1) << 47, &ret->at_ms, err);
 }

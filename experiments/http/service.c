@@ -19,6 +19,8 @@ const struct httpd_route SERVICE_ROUTES[] = {
     {"GET", "/v1/experiments/{exp}/rounds/{n}/results", endpoint_results, 0, "*"},
     {"PUT", "/v1/experiments/{exp}/default", endpoint_default_put, 16 * KB, "control"},
     {"GET", "/v1/experiments/{exp}/default/history", endpoint_default_history, 0, "*"},
+    {"POST", "/ofrep/v1/evaluate/flags/{key}", endpoint_ofrep_flag, 64 * KB, "serve"},
+    {"POST", "/ofrep/v1/evaluate/flags", endpoint_ofrep_flags, 64 * KB, "serve"},
     {"GET", "/v1/clock", endpoint_clock_get, 0, "*"},
     {"PUT", "/v1/clock", endpoint_clock_put, 4 * KB, "control"},
     {"GET", "/healthz", endpoint_healthz, 0, NULL},

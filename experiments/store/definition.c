@@ -107,6 +107,8 @@ static enum status metric_numerator(const struct json_at *at, struct metric *ret
     TRY(json_member(at, "numerator", JSON_REQUIRED, &numerator, err));
     TRY(json_only(&numerator, MEMBERS, err));
     TRY(definition_name(&numerator, "event", JSON_REQUIRED, ret->event, err));
+    if (strcmp(ret->event, "exposure") == 0)
+        return json_refuse(&numerator, err, "counts \"exposure\", which is no engagement: use denominator request");
     TRY(choice(&numerator, "aggregate", JSON_REQUIRED, AGGREGATES, &aggregate, err));
     ret->aggregate = (enum metric_aggregate)aggregate;
     if (ret->kind == METRIC_PROPORTION && ret->aggregate != AGGREGATE_ANY) {

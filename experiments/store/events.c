@@ -179,6 +179,76 @@ static enum status count_orphan(struct store *store, struct hot_round *round, st
     return db_run(stmt, err);
 }
 
+/* What the event says was shown, if the unit belongs to that arm. */
+static bool read_exposure(const struct store *store, const struct experiment *e, const struct store_event *event,
+                          struct exposure *ret)
+{
+    const struct round_life *life = &e->round->life;
+    const int64_t now_ms = clock_now_ms(store->clock), at_ms = event->at_ms < now_ms ? event->at_ms : now_ms;
+    *ret = (struct exposure){.view = e->view,
+                             .unit = event->unit,
+                             .at_ms = at_ms > life->opened_ms ? at_ms : life->opened_ms,
+                             .items = event->value / MOMENTS_SCALE};
+    ret->arm = view_assign(e->view, event->unit, &ret->key);
+    return ret->arm != ARM_NONE && strcmp(view_arm_id(e->view, ret->arm), event->arm) == 0;
+}
+
+static enum status count_exposure(struct store *store, struct experiment *e, const struct store_event *event,
+                                  struct event_counts *counts, struct err *err)
+{
+    struct hot_round *round = e->round;
+    struct exposure x;
+    uint32_t unit = 0;
+    if (!read_exposure(store, e, event, &x)) {
+        counts->orphans++;
+        if (keymap_find(&round->units, assign_hash(round->plan.salt, event->unit).key, &unit))
+            TRY(note_stray(store, round, unit, err));
+        return count_orphan(store, round, err);
+    }
+    if (keymap_find(&round->events, event->key, NULL)) {
+        counts->duplicates++;
+        return STATUS_OK;
+    }
+    TRY(exposure_unit(store, round, &x, &unit, err));
+    TRY(keymap_insert(&round->events, event->key, 0, err));
+    TRY(insert_event(store, round, unit, 0, event, err));
+    counts->accepted++;
+    return exposure_record(store, e, &x, err);
+}
+
+static enum status ingest_exposure(struct store *store, const struct store_event *event, struct event_counts *counts,
+                                   struct err *err)
+{
+    struct experiment *e = NULL;
+    enum place place = PLACE_ORPHAN;
+    if (store_find(store, event->experiment, &e, NULL) != STATUS_OK || !live_round(e, event->round, &place)) {
+        counts->late += place == PLACE_FINAL;
+        counts->orphans += place == PLACE_ORPHAN;
+        return STATUS_OK;
+    }
+    if (e->round->life.state != ROUND_OPEN) {
+        counts->late++;
+        return STATUS_OK;
+    }
+    return count_exposure(store, e, event, counts, err);
+}
+
+static enum status ingest_event(struct store *store, const struct store_event *event, struct event_counts *counts,
+                                struct err *err)
+{
+    struct target target;
+    enum place place;
+    TRY(place_of(store, event, &target, &place, err));
+    if (place == PLACE_UNIT)
+        TRY(count_event(store, &target, event, counts, err));
+    else if (place == PLACE_ORPHAN)
+        TRY(count_orphan(store, target.round, err));
+    counts->accepted += place == PLACE_NOWHERE;
+    counts->late += place == PLACE_FINAL;
+    counts->orphans += place == PLACE_ORPHAN;
+    return STATUS_OK;
+}
+
 enum status store_ingest(struct store *store, size_t n, const struct store_event *events, struct event_counts *ret,
                          struct err *err)
 {
@@ -188,16 +258,10 @@ enum status store_ingest(struct store *store, size_t n, const struct store_event
                        store_hot_bytes(store) >> 20);
     store->dirty = true;
     for (size_t i = 0; i < n; i++) {
-        struct target target;
-        enum place place;
-        TRY(place_of(store, &events[i], &target, &place, err));
-        if (place == PLACE_UNIT)
-            TRY(count_event(store, &target, &events[i], &counts, err));
-        else if (place == PLACE_ORPHAN)
-            TRY(count_orphan(store, target.round, err));
-        counts.accepted += place == PLACE_NOWHERE;
-        counts.late += place == PLACE_FINAL;
-        counts.orphans += place == PLACE_ORPHAN;
+        if (strcmp(events[i].type, EVENT_EXPOSURE) == 0)
+            TRY(ingest_exposure(store, &events[i], &counts, err));
+        else
+            TRY(ingest_event(store, &events[i], &counts, err));
     }
     *ret = counts;
     return STATUS_OK;

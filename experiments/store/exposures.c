@@ -37,8 +37,8 @@ static enum status save_named(struct store *store, const struct exposure *x, str
     return db_run(stmt, err);
 }
 
-static enum status unit_of(struct store *store, struct hot_round *round, const struct exposure *x, uint32_t *ret,
-                           struct err *err)
+enum status exposure_unit(struct store *store, struct hot_round *round, const struct exposure *x, uint32_t *ret,
+                          struct err *err)
 {
     if (keymap_find(&round->units, x->key, ret))
         return STATUS_OK;
@@ -52,13 +52,13 @@ static enum status unit_of(struct store *store, struct hot_round *round, const s
     return keymap_insert(&round->units, x->key, *ret, err);
 }
 
-static enum status record(struct store *store, struct experiment *e, const struct exposure *x, struct err *err)
+enum status exposure_record(struct store *store, struct experiment *e, const struct exposure *x, struct err *err)
 {
     struct hot_round *round = e->round;
     struct db_stmt *stmt = store->sql[SQL_EXPOSURE_ADD];
     uint32_t unit = 0;
     store->dirty = true;
-    TRY(unit_of(store, round, x, &unit, err));
+    TRY(exposure_unit(store, round, x, &unit, err));
     db_bind_int(stmt, 1, round->id);
     db_bind_int(stmt, 2, round->exposure_seq++);
     db_bind_int(stmt, 3, unit);
@@ -90,5 +90,5 @@ enum status store_expose(struct store *store, const struct exposure *x, enum exp
         return STATUS_OK;
     if (x->request_name)
         TRY(save_named(store, x, err));
-    return x->arm == ARM_NONE ? STATUS_OK : record(store, e, x, err);
+    return x->arm == ARM_NONE ? STATUS_OK : exposure_record(store, e, x, err);
 }

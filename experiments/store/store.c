@@ -293,6 +293,14 @@ enum status store_view(struct store *store, const char *experiment, struct view 
     return STATUS_OK;
 }
 
+struct view *store_view_at(struct store *store, size_t i)
+{
+    pthread_mutex_lock(&store->mutex);
+    struct view *view = i < store->n_views ? view_keep(store->views[i]) : NULL;
+    pthread_mutex_unlock(&store->mutex);
+    return view;
+}
+
 int64_t store_now_ms(struct store *store)
 {
     return clock_now_ms(store->clock);

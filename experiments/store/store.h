@@ -59,6 +59,8 @@ MUST_CHECK enum status store_run(struct store *store,
 /* Any thread: */
 /* STATUS_NOT_FOUND; the caller releases the view. */
 MUST_CHECK enum status store_view(struct store *store, const char *experiment, struct view **ret, struct err *err);
+/* The i-th in the order of creation; NULL: there are no more.  The caller releases the view. */
+struct view *store_view_at(struct store *store, size_t i);
 int64_t store_now_ms(struct store *store);
 const uint8_t *store_signing_key(const struct store *store);
 /* Jobs that wait for the writer. */
@@ -161,6 +163,10 @@ struct store_event {
 struct event_counts {
     int64_t accepted, duplicates, late, orphans;
 };
+/* The type of an event that is an exposure: a client with its own ranker showed `value` items to the unit, with the
+ * weights of its arm.  It names experiment, round, arm and unit; counted while the round is open, as if the server had
+ * ranked at at_ms (cut to the time since the round opened). */
+#define EVENT_EXPOSURE "exposure"
 /* SHA-256 of the signing key and the id: nobody outside can choose ids that collide. */
 struct key128 event_key(const struct store *store, const char *event_id);
 MUST_CHECK enum status store_ingest(struct store *store, size_t n, const struct store_event *events,

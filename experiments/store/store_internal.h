@@ -85,6 +85,14 @@ struct experiment *store_by_number(struct store *store, int64_t id);
 /* Closes and freezes what is due.  stop: by hand. */
 MUST_CHECK enum status store_advance(struct store *store, struct experiment *e, bool stop, struct err *err);
 
+/* exposures.c */
+/* The unit's number in the round, added when it is new. */
+MUST_CHECK enum status exposure_unit(struct store *store, struct hot_round *round, const struct exposure *x,
+                                     uint32_t *ret, struct err *err);
+/* Of an arm of the open round, which may end by it: e->round is another one, or none, afterwards. */
+MUST_CHECK enum status exposure_record(struct store *store, struct experiment *e, const struct exposure *x,
+                                       struct err *err);
+
 /* results.c */
 MUST_CHECK enum status results_write(const struct experiment *e, const struct hot_round *round, int64_t as_of_ms,
                                      const char *digest, struct buf *ret, struct err *err);

@@ -136,10 +136,13 @@ static enum status load_event(struct hot_round *round, struct db_stmt *stmt, str
     const void *key = db_column_blob(stmt, 0, &n);
     int64_t unit = db_column_int(stmt, 1);
     enum event_outcome outcome;
-    if (n != 16 || unit < 0 || unit >= round->tally.n_units || !round->tally.counted[unit])
+    const bool exposure = strcmp(db_column_text(stmt, 2), EVENT_EXPOSURE) == 0; /* its own row is among the exposures */
+    if (n != 16 || unit < 0 || unit >= round->tally.n_units || (!exposure && !round->tally.counted[unit]))
         return err_set(err, STATUS_CORRUPT, "an event of round %lld has no unit", (long long)round->id);
     TRY(keymap_insert(&round->events, key_from_bytes(key), 0, err));
     round->event_seq++;
+    if (exposure)
+        return STATUS_OK;
     return tally_event(&round->tally, (uint32_t)unit, db_column_text(stmt, 2), db_column_int(stmt, 3),
                        db_column_int(stmt, 5), db_column_int(stmt, 4), &outcome, err);
 }
