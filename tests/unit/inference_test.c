@@ -1,0 +1,118 @@
+/* Tests and bounds made of an effect and its standard error: confidence sequences, non-inferiority, Holm, chi-square.
+ */
+#include <math.h>
+
+#include "base/stats/chi2.h"
+#include "base/stats/confseq.h"
+#include "base/stats/holm.h"
+#include "base/stats/noninferiority.h"
+#include "tests/golden/inference.h"
+#include "tests/lib/check.h"
+
+#define COUNT(x) (sizeof(x) / sizeof *(x))
+
+static const struct confseq_arm BIG = {4000, 700};
+
+static void sequences_reach_as_far_as_the_mixture(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(GOLDEN_SEQUENCE); i++)
+        assert_close(confseq_factor(GOLDEN_SEQUENCE[i][0], GOLDEN_SEQUENCE[i][1]), GOLDEN_SEQUENCE[i][2], 1e-12);
+    struct confseq_arm control = {3351, 100};
+    struct confseq_bounds b = confseq_bounds(0.037, 0.011, BIG, control, 0.05);
+    assert_close(b.lower, 0.037 - 0.011 * GOLDEN_SEQUENCE[1][2], 1e-12);
+    assert_close(b.upper, 0.037 + 0.011 * GOLDEN_SEQUENCE[1][2], 1e-12);
+}
+
+static void no_bounds_before_the_burn_in(void **state)
+{
+    (void)state;
+    const struct confseq_arm least = {CONFSEQ_MIN_UNITS, CONFSEQ_MIN_EVENTS};
+    assert_true(confseq_begun(least, BIG) && confseq_begun(BIG, least));
+    const struct confseq_arm early[] = {{CONFSEQ_MIN_UNITS - 1, 900}, {5000, CONFSEQ_MIN_EVENTS - 1}};
+    for (size_t i = 0; i < COUNT(early); i++) {
+        assert_true(isnan(confseq_bounds(0.1, 0.2, early[i], BIG, 0.05).lower));
+        assert_true(isnan(confseq_bounds(0.1, 0.2, BIG, early[i], 0.05).upper));
+    }
+    assert_true(isnan(confseq_bounds(nan(""), 0.2, BIG, BIG, 0.05).lower));
+    assert_true(isnan(confseq_bounds(0.1, nan(""), BIG, BIG, 0.05).upper));
+}
+
+static void a_guardrail_has_three_answers(void **state)
+{
+    (void)state;
+    static const enum noninferiority ANSWER[] = {NONINFERIORITY_HOLDS, NONINFERIORITY_BROKEN, NONINFERIORITY_BROKEN,
+                                                 NONINFERIORITY_INCONCLUSIVE, NONINFERIORITY_BROKEN};
+    for (size_t i = 0; i < COUNT(GOLDEN_NONINFERIORITY); i++) {
+        const double *g = GOLDEN_NONINFERIORITY[i];
+        struct noninferiority_p p = noninferiority_test(g[0], g[1], (struct noninferiority_bound){g[2], false});
+        assert_close(p.holds / g[3], 1.0, 1e-11);
+        assert_close(p.broken / g[4], 1.0, 1e-11);
+        assert_int_equal(noninferiority_answer(p, 0.05), ANSWER[i]);
+        struct noninferiority_p mirror = noninferiority_test(-g[0], g[1], (struct noninferiority_bound){-g[2], true});
+        assert_close(mirror.holds / p.holds, 1.0, 1e-11);
+        assert_close(mirror.broken / p.broken, 1.0, 1e-11);
+    }
+    struct noninferiority_p none = noninferiority_test(0.1, 0.0, (struct noninferiority_bound){0.0, true});
+    assert_true(isnan(none.holds) && isnan(none.broken));
+    assert_int_equal(noninferiority_answer(none, 0.05), NONINFERIORITY_INCONCLUSIVE);
+}
+
+static void an_interval_answers_when_all_of_it_agrees(void **state)
+{
+    (void)state;
+    const struct noninferiority_bound loss = {-0.02, false}, rise = {0.03, true};
+    assert_int_equal(noninferiority_within(-0.019, 0.4, loss), NONINFERIORITY_HOLDS);
+    assert_int_equal(noninferiority_within(-0.4, -0.021, loss), NONINFERIORITY_BROKEN);
+    assert_int_equal(noninferiority_within(-0.03, 0.01, loss), NONINFERIORITY_INCONCLUSIVE);
+    assert_int_equal(noninferiority_within(-0.4, 0.029, rise), NONINFERIORITY_HOLDS);
+    assert_int_equal(noninferiority_within(0.031, 0.4, rise), NONINFERIORITY_BROKEN);
+    assert_int_equal(noninferiority_within(0.01, 0.04, rise), NONINFERIORITY_INCONCLUSIVE);
+    assert_int_equal(noninferiority_within(nan(""), nan(""), rise), NONINFERIORITY_INCONCLUSIVE);
+    assert_string_equal(noninferiority_name(NONINFERIORITY_HOLDS), "holds");
+    assert_string_equal(noninferiority_name(NONINFERIORITY_BROKEN), "broken");
+    assert_string_equal(noninferiority_name(NONINFERIORITY_INCONCLUSIVE), "inconclusive");
+}
+
+static void holm_is_the_closed_test(void **state)
+{
+    (void)state;
+    enum { N = COUNT(GOLDEN_HOLM) };
+    double p[N + 1], adjusted[N + 1];
+    size_t order[N + 1];
+    for (size_t i = 0; i < N; i++)
+        p[i] = GOLDEN_HOLM[i][0];
+    holm_adjust(N, p, order, adjusted);
+    for (size_t i = 0; i < N; i++)
+        assert_close(adjusted[i], GOLDEN_HOLM[i][1], 1e-14);
+    /* A test that could not be made takes its place in the family, and the result may overwrite the p-values. */
+    p[N] = nan("");
+    holm_adjust(N + 1, p, order, p);
+    assert_close(p[7], (N + 1) * GOLDEN_HOLM[7][0], 1e-14);
+    assert_true(isnan(p[N]));
+}
+
+static void chi_square_tails(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(GOLDEN_CHI2); i++)
+        assert_close(chi2_tail(GOLDEN_CHI2[i][0], GOLDEN_CHI2[i][1]) / GOLDEN_CHI2[i][2], 1.0, 1e-11);
+    const int64_t seen[] = {411, 297, 0, 308};
+    const double share[] = {0.4, 0.3, 0.0, 0.3};
+    struct sample_ratio r = sample_ratio_check(4, seen, share);
+    assert_close(r.chi2, 4.6 * 4.6 / 406.4 + 7.8 * 7.8 / 304.8 + 3.2 * 3.2 / 304.8, 1e-12);
+    assert_int_equal(r.df, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sequences_reach_as_far_as_the_mixture),
+        cmocka_unit_test(no_bounds_before_the_burn_in),
+        cmocka_unit_test(a_guardrail_has_three_answers),
+        cmocka_unit_test(an_interval_answers_when_all_of_it_agrees),
+        cmocka_unit_test(holm_is_the_closed_test),
+        cmocka_unit_test(chi_square_tails),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
