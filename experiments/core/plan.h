@@ -22,6 +22,7 @@ enum {
 enum metric_kind { METRIC_MEAN, METRIC_PROPORTION, METRIC_RATIO };
 enum metric_aggregate { AGGREGATE_COUNT, AGGREGATE_SUM, AGGREGATE_ANY };
 enum metric_denominator { PER_UNIT, PER_REQUEST, PER_IMPRESSION, PER_EVENT };
+enum metric_guardrail { GUARDRAIL_NONE, GUARDRAIL_RELATIVE, GUARDRAIL_ABSOLUTE };
 
 struct metric {
     char name[PLAN_NAME_SIZE];
@@ -33,6 +34,8 @@ struct metric {
     int64_t attribution_ms;                 /* an event counts when its time - exposure time <= this */
     int64_t cap;                            /* of |a unit's numerator|, fixed point; MOMENTS_LIMIT when there is none */
     bool up;                                /* more is good */
+    enum metric_guardrail guardrail;        /* which effect is bounded */
+    double margin;                          /* how far it may go in the bad direction, >= 0 */
 };
 
 struct experiment_plan {

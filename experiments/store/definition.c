@@ -98,6 +98,7 @@ static const char *const AGGREGATES[] = {"count", "sum", "any", NULL};
 static const char *const KINDS[] = {"mean", "proportion", "ratio", NULL};
 static const char *const DENOMINATORS[] = {"unit", "request", "impression", "event", NULL};
 static const char *const DIRECTIONS[] = {"up", "down", NULL};
+static const char *const EFFECTS[] = {"relative", "absolute", NULL};
 
 static enum status metric_numerator(const struct json_at *at, struct metric *ret, struct err *err)
 {
@@ -152,10 +153,26 @@ static enum status metric_limits(const struct json_at *at, struct metric *ret, s
     return STATUS_OK;
 }
 
+static enum status metric_guardrail(const struct json_at *at, struct metric *ret, struct err *err)
+{
+    static const char *const MEMBERS[] = {"effect", "margin", NULL};
+    struct json_at guardrail;
+    size_t effect = 0;
+    TRY(json_member(at, "guardrail", JSON_OPTIONAL, &guardrail, err));
+    ret->guardrail = GUARDRAIL_NONE;
+    ret->margin = 0;
+    if (!guardrail.value)
+        return STATUS_OK;
+    TRY(json_only(&guardrail, MEMBERS, err));
+    TRY(choice(&guardrail, "effect", JSON_REQUIRED, EFFECTS, &effect, err));
+    ret->guardrail = effect == 0 ? GUARDRAIL_RELATIVE : GUARDRAIL_ABSOLUTE;
+    return json_get_number(&guardrail, "margin", JSON_REQUIRED, 0, 1e8, &ret->margin, err);
+}
+
 static enum status decode_metric(const struct json_at *at, struct metric *ret, struct err *err)
 {
     static const char *const MEMBERS[] = {"name",          "kind", "numerator", "denominator", "denominator_event",
-                                          "attribution_s", "cap",  "direction", NULL};
+                                          "attribution_s", "cap",  "direction", "guardrail",   NULL};
     size_t kind = METRIC_MEAN, direction = 0;
     TRY(json_only(at, MEMBERS, err));
     TRY(definition_name(at, "name", JSON_REQUIRED, ret->name, err));
@@ -166,7 +183,7 @@ static enum status decode_metric(const struct json_at *at, struct metric *ret, s
     TRY(metric_limits(at, ret, err));
     TRY(choice(at, "direction", JSON_OPTIONAL, DIRECTIONS, &direction, err));
     ret->up = direction == 0;
-    return STATUS_OK;
+    return metric_guardrail(at, ret, err);
 }
 
 static enum status decode_heads(const struct json_at *at, struct experiment_plan *ret, struct err *err)

@@ -1,51 +1,9 @@
 #include <math.h>
 
-#include "base/core/mem.h"
 #include "base/stats/chi2.h"
-#include "base/stats/effects.h"
+#include "experiments/core/measures.h"
 #include "experiments/store/definition.h"
 #include "experiments/store/store_internal.h"
-
-/* Means and covariances of all arms, and effects: computed once, written below.  n = arms, m = metrics, e = (n - 1) m.
- */
-struct numbers {
-    size_t n, m, e;
-    double *mean, *cov;              /* [n * m], [n * m * m] */
-    double *relative, *relative_cov; /* [e], [e * e] */
-    double *absolute, *absolute_cov;
-};
-
-static void numbers_done(struct numbers *x)
-{
-    mem_free(x->mean);
-    mem_free(x->cov);
-    mem_free(x->relative);
-    mem_free(x->relative_cov);
-    mem_free(x->absolute);
-    mem_free(x->absolute_cov);
-}
-
-static enum status numbers_init(struct numbers *x, const struct hot_round *round, struct err *err)
-{
-    size_t n = round->plan.n_arms, m = round->tally.layout.n_metrics, e = (n - 1) * m;
-    *x = (struct numbers){.n = n, .m = m, .e = e};
-    x->mean = mem_alloc(n * m, sizeof(double));
-    x->cov = mem_alloc(n * m * m, sizeof(double));
-    x->relative = mem_alloc(e, sizeof(double));
-    x->relative_cov = mem_alloc(e * e, sizeof(double));
-    x->absolute = mem_alloc(e, sizeof(double));
-    x->absolute_cov = mem_alloc(e * e, sizeof(double));
-    if (!x->mean || !x->cov || !x->relative || !x->relative_cov || !x->absolute || !x->absolute_cov) {
-        numbers_done(x);
-        return err_no_memory(err);
-    }
-    for (size_t a = 0; a < n; a++)
-        moments_ratios(&round->tally.arms[a].moments, m, round->tally.layout.ratios, x->mean + a * m,
-                       x->cov + a * m * m);
-    effects_relative(n, m, 0, x->mean, x->cov, x->relative, x->relative_cov);
-    effects_absolute(n, m, 0, x->mean, x->cov, x->absolute, x->absolute_cov);
-    return STATUS_OK;
-}
 
 static void key_int(struct json_writer *w, const char *key, int64_t x)
 {
@@ -131,7 +89,7 @@ static void write_round(struct json_writer *w, const struct experiment *e, const
 }
 
 static void write_metric(struct json_writer *w, const struct experiment *e, const struct hot_round *round,
-                         const struct numbers *x, size_t a, size_t i)
+                         const struct measures *x, size_t a, size_t i)
 {
     const struct arm_tally *arm = &round->tally.arms[a];
     const struct moments_ratio *ratio = &round->tally.layout.ratios[i];
@@ -141,13 +99,13 @@ static void write_metric(struct json_writer *w, const struct experiment *e, cons
     key_number(w, "sum", moments_sum(&arm->moments, ratio->numerator));
     key_number(w, "denominator_sum", moments_sum(&arm->moments, ratio->denominator));
     key_int(w, "events", arm->events[ratio->numerator]);
-    key_number(w, "mean", x->mean[a * x->m + i]);
-    key_number(w, "se", sqrt(x->cov[(a * x->m + i) * x->m + i]));
+    key_number(w, "mean", x->mean[a * x->n_metrics + i]);
+    key_number(w, "se", sqrt(x->cov[(a * x->n_metrics + i) * x->n_metrics + i]));
     json_write_object_end(w);
 }
 
 static void write_arm(struct json_writer *w, const struct experiment *e, const struct hot_round *round,
-                      const struct numbers *x, const struct json_at *body, size_t a)
+                      const struct measures *x, const struct json_at *body, size_t a)
 {
     const struct arm_tally *arm = &round->tally.arms[a];
     struct json_at params;
@@ -168,15 +126,15 @@ static void write_arm(struct json_writer *w, const struct experiment *e, const s
     key_int(w, "impressions", arm->impressions);
     json_write_key(w, "metrics");
     json_write_array(w);
-    for (size_t i = 0; i < x->m; i++)
+    for (size_t i = 0; i < x->n_metrics; i++)
         write_metric(w, e, round, x, a, i);
     json_write_array_end(w);
-    write_square(w, "cov", x->m, x->cov + a * x->m * x->m);
+    write_square(w, "cov", x->n_metrics, x->cov + a * x->n_metrics * x->n_metrics);
     json_write_object_end(w);
 }
 
 static enum status write_arms(struct json_writer *w, const struct experiment *e, const struct hot_round *round,
-                              const struct numbers *x, struct err *err)
+                              const struct measures *x, struct err *err)
 {
     struct json_at root = json_root(round->body), arms, item = {0};
     TRY(json_member(&root, "arms", JSON_REQUIRED, &arms, err));
@@ -188,30 +146,84 @@ static enum status write_arms(struct json_writer *w, const struct experiment *e,
     return STATUS_OK;
 }
 
+/* One side of all bounds: null before the burn-in. */
+static void write_bounds(struct json_writer *w, const char *key, size_t n, const struct confseq_bounds *bounds,
+                         bool upper)
+{
+    json_write_key(w, key);
+    json_write_array(w);
+    for (size_t i = 0; i < n; i++)
+        json_write_number(w, upper ? bounds[i].upper : bounds[i].lower);
+    json_write_array_end(w);
+}
+
+static void write_always_valid(struct json_writer *w, const struct measures *x)
+{
+    json_write_key(w, "always_valid");
+    json_write_object(w);
+    key_number(w, "level", 1.0 - MEASURES_ALPHA);
+    write_bounds(w, "relative_lower", x->n_effects, x->relative_bounds, false);
+    write_bounds(w, "relative_upper", x->n_effects, x->relative_bounds, true);
+    write_bounds(w, "absolute_lower", x->n_effects, x->absolute_bounds, false);
+    write_bounds(w, "absolute_upper", x->n_effects, x->absolute_bounds, true);
+    json_write_object_end(w);
+}
+
+static void write_guardrail(struct json_writer *w, const struct experiment *e, const struct hot_round *round,
+                            const struct measures *x, const struct guardrail_result *g)
+{
+    bool final = round->life.state == ROUND_FINAL;
+    json_write_object(w);
+    key_text(w, "arm", round->plan.arms[1 + g->effect / x->n_metrics].id);
+    key_text(w, "metric", e->plan.metrics[g->effect % x->n_metrics].name);
+    key_text(w, "effect", g->is_relative ? "relative" : "absolute");
+    key_number(w, g->bound.is_max ? "at_most" : "at_least", g->bound.bound);
+    key_number(w, "estimate", g->value);
+    key_number(w, "se", g->se);
+    key_number(w, "p_holds", g->p.holds);
+    key_number(w, "p_broken", g->p.broken);
+    key_number(w, "p_holds_adjusted", g->adjusted.holds);
+    key_number(w, "p_broken_adjusted", g->adjusted.broken);
+    key_text(w, "answer", final ? noninferiority_name(g->answer) : NULL);
+    key_text(w, "always_valid", noninferiority_name(g->always_valid));
+    json_write_object_end(w);
+}
+
+static void write_guardrails(struct json_writer *w, const struct experiment *e, const struct hot_round *round,
+                             const struct measures *x)
+{
+    json_write_key(w, "guardrails");
+    json_write_array(w);
+    for (size_t g = 0; g < x->n_guardrails; g++)
+        write_guardrail(w, e, round, x, &x->guardrails[g]);
+    json_write_array_end(w);
+}
+
 static void write_effects(struct json_writer *w, const struct experiment *e, const struct hot_round *round,
-                          const struct numbers *x)
+                          const struct measures *x)
 {
     json_write_key(w, "effects");
     json_write_object(w);
     key_text(w, "control", round->plan.arms[0].id);
     json_write_key(w, "index");
     json_write_array(w);
-    for (size_t i = 0; i < x->e; i++) {
+    for (size_t i = 0; i < x->n_effects; i++) {
         json_write_object(w);
-        key_text(w, "arm", round->plan.arms[1 + i / x->m].id);
-        key_text(w, "metric", e->plan.metrics[i % x->m].name);
+        key_text(w, "arm", round->plan.arms[1 + i / x->n_metrics].id);
+        key_text(w, "metric", e->plan.metrics[i % x->n_metrics].name);
         json_write_object_end(w);
     }
     json_write_array_end(w);
     json_write_key(w, "relative");
-    write_vector(w, x->e, x->relative);
-    write_square(w, "relative_cov", x->e, x->relative_cov);
+    write_vector(w, x->n_effects, x->relative);
+    write_square(w, "relative_cov", x->n_effects, x->relative_cov);
     json_write_key(w, "absolute");
-    write_vector(w, x->e, x->absolute);
-    write_square(w, "absolute_cov", x->e, x->absolute_cov);
+    write_vector(w, x->n_effects, x->absolute);
+    write_square(w, "absolute_cov", x->n_effects, x->absolute_cov);
+    write_always_valid(w, x);
     json_write_key(w, "control_events");
     json_write_object(w);
-    for (size_t i = 0; i < x->m; i++)
+    for (size_t i = 0; i < x->n_metrics; i++)
         key_int(w, e->plan.metrics[i].name, round->tally.arms[0].events[round->tally.layout.ratios[i].numerator]);
     json_write_object_end(w);
     json_write_object_end(w);
@@ -220,20 +232,21 @@ static void write_effects(struct json_writer *w, const struct experiment *e, con
 enum status results_write(const struct experiment *e, const struct hot_round *round, int64_t as_of_ms,
                           const char *digest, struct buf *ret, struct err *err)
 {
-    struct numbers x;
+    struct measures x;
     struct json_writer w;
-    TRY(numbers_init(&x, round, err));
+    TRY(measures_make(&e->plan, &round->tally, round->life.state == ROUND_FINAL, &x, err));
     json_writer_init(&w, ret);
     json_write_object(&w);
     write_round(&w, e, round, as_of_ms, digest);
     json_write_key(&w, "metrics");
     json_write_array(&w);
-    for (size_t i = 0; i < x.m; i++)
+    for (size_t i = 0; i < x.n_metrics; i++)
         json_write_string(&w, e->plan.metrics[i].name);
     json_write_array_end(&w);
     enum status s = write_arms(&w, e, round, &x, err);
     write_effects(&w, e, round, &x);
+    write_guardrails(&w, e, round, &x);
     json_write_object_end(&w);
-    numbers_done(&x);
+    measures_done(&x);
     return s == STATUS_OK ? buf_status(ret, err) : s;
 }

@@ -1,9 +1,8 @@
 /* bench_statistics - do the intervals of the experiment platform hold what they say?
  *   bench_statistics [--experiments N] [--units N] [--sigma X] [--seed N]
- * Runs simulated experiments (tests/lib/stats_lab.h) through assignment, tally, moments, effects and the confidence
- * sequences, and prints each rate with its 95 % Monte-Carlo interval (Wilson).  A rate that misses its nominal value by
- * more than 0.7 percentage points, or by more than the simulation can tell (3.3 standard errors), is marked and makes
- * the exit code 1. */
+ * Runs simulated experiments (tests/lib/stats_lab.h) through assignment, tally and measures, and prints each rate with
+ * its 95 % Monte-Carlo interval (Wilson).  A rate that misses its nominal value by more than 0.7 percentage points, or
+ * by more than the simulation can tell (3.3 standard errors), is marked and makes the exit code 1. */
 #include <math.h>
 #include <stdio.h>
 
@@ -22,7 +21,7 @@ struct counts {
 };
 struct totals {
     struct counts relative, absolute;
-    int64_t unbalanced_5, unbalanced_01;
+    int64_t unbalanced_5, unbalanced_01, wrong_holds, wrong_broken;
 };
 
 static void count(struct counts *to, const struct stats_lab_effects *x, const double *truth)
@@ -82,10 +81,15 @@ static int print(const struct totals *t)
            "lift found: fixed, seq");
     bool good = print_effects("relative", &t->relative);
     good = print_effects("absolute", &t->absolute) && good;
-    printf("\nsample-ratio alarms at p < 0.05 ");
+    printf("\nsample-ratio alarms: p < 0.05       ");
     print_rate(t->unbalanced_5, experiments);
-    printf("   at p < 0.001");
+    printf("   p < 0.001   ");
     print_rate(t->unbalanced_01, experiments);
+    printf("\na false answer of a guardrail: holds");
+    print_rate(t->wrong_holds, experiments);
+    printf("   broken      ");
+    print_rate(t->wrong_broken, experiments);
+    good = fits(t->wrong_holds, 0.05, true) && fits(t->wrong_broken, 0.05, true) && good;
     good = fits(t->unbalanced_5, 0.05, false) && fits(t->unbalanced_01, 0.001, false) && good;
     printf("\n%s\n", good ? "every rate is within its limits" : "a rate is outside its limits");
     return good ? EXIT_DONE : EXIT_FAILED;
@@ -103,6 +107,8 @@ static enum status simulate(struct totals *t, struct err *err)
         count(&t->absolute, &run.absolute, stats_lab_absolute(lab));
         t->unbalanced_5 += run.sample_ratio_p < 0.05;
         t->unbalanced_01 += run.sample_ratio_p < 0.001;
+        t->wrong_holds += run.wrong_holds;
+        t->wrong_broken += run.wrong_broken;
     }
     stats_lab_free(lab);
     return s;

@@ -134,7 +134,8 @@ const char LAB_EXPERIMENT[] =
     "\"metrics\":[{\"name\":\"clicks\",\"kind\":\"mean\",\"numerator\":{\"event\":\"click\",\"aggregate\":\"count\"},"
     "\"denominator\":\"unit\",\"attribution_s\":100,\"cap\":null,\"direction\":\"up\"},"
     "{\"name\":\"ctr\",\"kind\":\"ratio\",\"numerator\":{\"event\":\"click\",\"aggregate\":\"count\"},"
-    "\"denominator\":\"impression\",\"attribution_s\":100,\"direction\":\"up\"}]}";
+    "\"denominator\":\"impression\",\"attribution_s\":100,\"direction\":\"up\",\"guardrail\":{\"effect\":\"absolute\","
+    "\"margin\":0.5}}]}";
 const char LAB_ROUND[] =
     "{\"purpose\":\"explore\",\"campaign\":\"c1\",\"salt\":\"s1\",\"arms\":["
     "{\"id\":\"control\",\"weights\":{\"click\":1.0},\"allocation\":0.4},"

@@ -7,10 +7,8 @@
 #include "base/core/mem.h"
 #include "base/core/rng.h"
 #include "base/stats/chi2.h"
-#include "base/stats/confseq.h"
-#include "base/stats/effects.h"
 #include "experiments/core/assign.h"
-#include "experiments/core/tally.h"
+#include "experiments/core/measures.h"
 
 enum { ARMS = STATS_LAB_ARMS, M = STATS_LAB_METRICS, E = STATS_LAB_EFFECTS, SHOWN = 5, MOST_VISITS = 400, CAP = 10 };
 enum { CLICKS, CAPPED, CLICKED, CTR, SAVES_PER_CLICK };
@@ -62,6 +60,11 @@ static void set_plan(struct stats_lab *lab)
     set_metric(&m[CLICKED], "click", AGGREGATE_ANY, PER_UNIT, MOMENTS_LIMIT);
     set_metric(&m[CTR], "click", AGGREGATE_COUNT, PER_IMPRESSION, MOMENTS_LIMIT);
     set_metric(&m[SAVES_PER_CLICK], "save", AGGREGATE_COUNT, PER_EVENT, MOMENTS_LIMIT);
+    for (size_t i = 0; i < M; i++)
+        m[i].up = true;
+    m[CAPPED].guardrail = GUARDRAIL_RELATIVE;
+    m[CLICKED].guardrail = GUARDRAIL_ABSOLUTE;
+    m[CTR].guardrail = GUARDRAIL_RELATIVE;
     layout_make(&lab->plan, &lab->layout);
     lab->round.n_arms = ARMS;
     for (size_t a = 0; a < ARMS; a++)
@@ -207,35 +210,43 @@ static enum status visit(const struct stats_lab *lab, uint32_t u, struct rng *rn
     return STATUS_OK;
 }
 
-static struct confseq_arm gathered(const struct tally *t, size_t arm, size_t metric)
-{
-    return (struct confseq_arm){t->arms[arm].moments.n, t->arms[arm].events[t->layout.ratios[metric].numerator]};
-}
-
-static void look(const struct tally *t, const double *effect, const double *cov, const double *truth,
-                 struct stats_lab_effects *ret)
+static void look(const struct measures *x, const double *effect, const double *cov, const struct confseq_bounds *bounds,
+                 const double *truth, struct stats_lab_effects *ret)
 {
     for (size_t e = 0; e < E; e++) {
-        double se = sqrt(cov[e * E + e]);
-        struct confseq_arm a = gathered(t, 1 + e / M, e % M), control = gathered(t, 0, e % M);
-        struct confseq_bounds b = confseq_bounds(effect[e], se, a, control, 0.05);
-        ret->error[e] = effect[e] - truth[e];
+        double se = sqrt(cov[e * x->n_effects + e]), error = effect[e] - truth[e];
+        ret->error[e] = error;
         ret->se[e] = se;
-        ret->peeked[e] |= confseq_begun(a, control) && fabs(ret->error[e]) > Z95 * se;
-        ret->alarmed[e] |= truth[e] < b.lower || truth[e] > b.upper;
-        ret->saw[e] |= b.lower > 0.0 || b.upper < 0.0;
+        ret->peeked[e] |= isfinite(bounds[e].lower) && fabs(error) > Z95 * se;
+        ret->alarmed[e] |= truth[e] < bounds[e].lower || truth[e] > bounds[e].upper;
+        ret->saw[e] |= bounds[e].lower > 0.0 || bounds[e].upper < 0.0;
     }
 }
 
-static void measure(const struct stats_lab *lab, const struct tally *t, struct stats_lab_run *ret)
+/* At the boundary both nulls are true; where the truth is beyond it, one of them. */
+static void judge(const struct stats_lab *lab, const struct measures *x, struct stats_lab_run *ret)
 {
-    double mean[ARMS * M], cov[ARMS * M * M], effect[E], effect_cov[E * E];
-    for (size_t a = 0; a < ARMS; a++)
-        moments_ratios(&t->arms[a].moments, M, lab->layout.ratios, mean + a * M, cov + a * M * M);
-    effects_relative(ARMS, M, 0, mean, cov, effect, effect_cov);
-    look(t, effect, effect_cov, lab->relative, &ret->relative);
-    effects_absolute(ARMS, M, 0, mean, cov, effect, effect_cov);
-    look(t, effect, effect_cov, lab->absolute, &ret->absolute);
+    for (size_t i = 0; i < x->n_guardrails; i++) {
+        const struct guardrail_result *g = &x->guardrails[i];
+        double off = (g->is_relative ? lab->relative : lab->absolute)[g->effect] - g->bound.bound;
+        if (g->bound.is_max)
+            off = -off;
+        ret->wrong_holds |= g->answer == NONINFERIORITY_HOLDS && off <= 0.0;
+        ret->wrong_broken |= g->answer == NONINFERIORITY_BROKEN && off >= 0.0;
+    }
+}
+
+static enum status measure(const struct stats_lab *lab, const struct tally *t, bool final, struct stats_lab_run *ret,
+                           struct err *err)
+{
+    struct measures x;
+    TRY(measures_make(&lab->plan, t, final, &x, err));
+    look(&x, x.relative, x.relative_cov, x.relative_bounds, lab->relative, &ret->relative);
+    look(&x, x.absolute, x.absolute_cov, x.absolute_bounds, lab->absolute, &ret->absolute);
+    if (final)
+        judge(lab, &x, ret);
+    measures_done(&x);
+    return STATUS_OK;
 }
 
 static enum status play(struct stats_lab *lab, struct rng *rng, struct tally *t, struct stats_lab_run *ret,
@@ -245,7 +256,7 @@ static enum status play(struct stats_lab *lab, struct rng *rng, struct tally *t,
     for (size_t k = 1; k <= STATS_LAB_LOOKS; k++) {
         for (; done < lab->n_visits * k / STATS_LAB_LOOKS; done++)
             TRY(visit(lab, lab->visits[done], rng, t, err));
-        measure(lab, t, ret);
+        TRY(measure(lab, t, k == STATS_LAB_LOOKS, ret, err));
     }
     return STATUS_OK;
 }

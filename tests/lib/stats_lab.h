@@ -8,8 +8,9 @@
  * with lifts of 8 % of clicks and 5 % of saves per click.
  *
  * Metrics: clicks and clicks capped at 10 per unit (means), clicked (proportion), clicks per impression and saves per
- * click (ratios).  The truth of each is computed, not simulated:  E min(X, c) = c - sum_{k<c} (c - k) P(X = k) for X
- * binomial(5 V, q), integrated over q (Gauss-Legendre) and summed over the distribution of V. */
+ * click (ratios).  Guardrails of margin 0 on the capped clicks, the proportion and the clicks per impression: "a" is on
+ * their boundary, "b" holds.  The truth of each is computed, not simulated:  E min(X, c) = c - sum_{k<c} (c - k) P(X =
+ * k) for X binomial(5 V, q), integrated over q (Gauss-Legendre) and summed over the distribution of V. */
 #ifndef TRIMTAB_TESTS_LIB_STATS_LAB_H
 #define TRIMTAB_TESTS_LIB_STATS_LAB_H
 
@@ -42,6 +43,7 @@ struct stats_lab_effects {
 struct stats_lab_run {
     struct stats_lab_effects relative, absolute;
     double sample_ratio_p;
+    bool wrong_holds, wrong_broken; /* an adjusted answer of one of the guardrails is false */
 };
 
 /* Experiment number i of the seed: a pure function of both.  Looks after every 1 % of the visits. */

@@ -12,7 +12,8 @@ static const char EXPERIMENT[] =
     "{\"unit_type\":\"user\",\"timezone\":\"UTC\",\"heads\":[\"click\",\"hide\"],"
     "\"default_weights\":{\"click\":1.5,\"hide\":-2},\"metrics\":[{\"name\":\"m1\",\"kind\":\"mean\","
     "\"numerator\":{\"event\":\"click\",\"aggregate\":\"sum\"},\"denominator\":\"unit\",\"attribution_s\":86401,"
-    "\"cap\":2.5,\"direction\":\"down\"},{\"name\":\"m2\",\"kind\":\"ratio\",\"numerator\":{\"event\":\"view\","
+    "\"cap\":2.5,\"direction\":\"down\",\"guardrail\":{\"effect\":\"absolute\",\"margin\":0.125}},{\"name\":\"m2\","
+    "\"kind\":\"ratio\",\"numerator\":{\"event\":\"view\","
     "\"aggregate\":\"count\"},\"denominator\":\"event\",\"denominator_event\":\"open\"}]}";
 static const char ROUND[] =
     "{\"purpose\":\"confirm\",\"campaign\":\"c-1\",\"salt\":\"s-1\",\"exclude_seen\":true,\"arms\":["
@@ -52,6 +53,8 @@ static void good_experiment_is_read(void **state)
     assert_close(plan.default_weights[1], -2, 0);
     const struct metric *m = plan.metrics;
     assert_true(m[0].aggregate == AGGREGATE_SUM && m[0].attribution_ms == 86401000 && m[0].cap == 2500000 && !m[0].up);
+    assert_true(m[0].guardrail == GUARDRAIL_ABSOLUTE && m[1].guardrail == GUARDRAIL_NONE);
+    assert_close(m[0].margin, 0.125, 0);
     assert_true(m[1].kind == METRIC_RATIO && m[1].denominator == PER_EVENT && m[1].up);
     assert_true(m[1].attribution_ms == 86400000 && m[1].cap == MOMENTS_LIMIT);
     assert_string_equal(m[1].denominator_event, "open");
@@ -92,6 +95,10 @@ static void bad_experiments_are_named(void **state)
         {"86401", "1.5", "metrics[0].attribution_s is 1.5: expected a whole number"},
         {"2.5", "0", "metrics[0].cap is 0: allowed are 1e-06 to 100000000"},
         {"\"down\"", "\"left\"", "metrics[0].direction is \"left\": allowed are up, down"},
+        {"\"absolute\"", "\"log\"", "metrics[0].guardrail.effect is \"log\": allowed are relative, absolute"},
+        {",\"margin\":0.125", "", "metrics[0].guardrail.margin is missing"},
+        {"0.125", "-0.125", "metrics[0].guardrail.margin is -0.125: allowed are 0 to"},
+        {"\"margin\":0.125", "\"margin\":0.125,\"bound\":1", "metrics[0].guardrail.bound is unknown"},
         {"\"metrics\":[", "\"metrics\":[],\"x\":[", "x is unknown"},
     };
     for (size_t i = 0; i < sizeof CHANGES / sizeof *CHANGES; i++) {

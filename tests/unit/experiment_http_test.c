@@ -124,11 +124,23 @@ static void a_round_from_ranking_to_frozen_results(void **state)
     assert_close(answer_number(results, "arms.0.metrics.0.mean"), clicks / (double)arms[0], 1e-12);
     assert_close(answer_number(results, "arms.0.metrics.1.mean"), clicks / (3.0 * (double)arms[0]), 1e-12);
     assert_close(answer_number(results, "arms.1.params.x"), 3, 0);
+    /* Too few units for bounds, and the guardrail is not tested before the round is final. */
+    assert_close(answer_number(results, "effects.always_valid.level"), 0.95, 0);
+    assert_true(isnan(answer_number(results, "effects.always_valid.relative_lower.0")));
+    assert_string_equal(answer_text(results, "guardrails.0.metric"), "ctr");
+    assert_close(answer_number(results, "guardrails.0.at_least"), -0.5, 0);
+    assert_true(isnan(answer_number(results, "guardrails.0.p_holds")));
+    assert_string_equal(answer_text(results, "guardrails.0.always_valid"), "inconclusive");
     json_free(results);
     set_clock(&lab, START + 500);
     struct buf one = BUF_INIT, two = BUF_INIT;
     assert_int_equal(lab_call(&lab, "GET", RESULTS, NULL, &one), 200);
     assert_non_null(strstr(buf_string(&one), "\"final\":true"));
+    results = lab_json(&lab, "GET", RESULTS, NULL, 200);
+    assert_string_equal(answer_text(results, "guardrails.0.answer"), "holds");
+    assert_close(answer_number(results, "guardrails.0.estimate"), answer_number(results, "effects.absolute.1"), 0);
+    assert_true(answer_number(results, "guardrails.0.p_holds_adjusted") < 1e-9);
+    json_free(results);
     lab_stop(&lab);
     lab_start(&lab, START);
     assert_int_equal(lab_call(&lab, "GET", RESULTS, NULL, &two), 200);
