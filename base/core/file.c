@@ -55,11 +55,17 @@ static enum status write_all(int fd, const char *path, const char *bytes, size_t
     return STATUS_OK;
 }
 
+/* The folder of a path, owned by the caller; NULL: out of memory. */
+static char *parent_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? mem_strdup(".") : mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 /* The rename is durable only once its folder is. */
 static enum status sync_parent(const char *path, struct err *err)
 {
-    const char *slash = strrchr(path, '/');
-    char *parent = slash == NULL ? mem_strdup(".") : mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    char *parent = parent_of(path);
     if (parent == NULL)
         return err_no_memory(err);
     const int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -94,6 +100,19 @@ enum status file_write_atomic(const char *path, const void *bytes, size_t n, uns
 out:
     buf_done(&temporary);
     return s;
+}
+
+enum status file_check_writable(const char *path, struct err *err)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return err_set(err, STATUS_INVALID, "%s is a folder: the name of a file is expected", path);
+    char *parent = parent_of(path);
+    if (parent == NULL)
+        return err_no_memory(err);
+    const int failed = access(parent, W_OK | X_OK);
+    mem_free(parent);
+    return failed != 0 ? err_errno(err, "write %s into its folder", path) : STATUS_OK;
 }
 
 static enum status make_dir(const char *path, unsigned mode, struct err *err)

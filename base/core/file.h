@@ -14,6 +14,8 @@
 MUST_CHECK enum status file_read(const char *path, size_t max, struct buf *ret, struct err *err);
 /* mode as in open(2), before the umask. */
 MUST_CHECK enum status file_write_atomic(const char *path, const void *bytes, size_t n, unsigned mode, struct err *err);
+/* Whether file_write_atomic() may succeed: for programs that work long before they write. */
+MUST_CHECK enum status file_check_writable(const char *path, struct err *err);
 /* mkdir -p with the mode for every folder that is made; an existing folder is fine, another kind of file is not. */
 MUST_CHECK enum status file_make_dirs(const char *path, unsigned mode, struct err *err);
 

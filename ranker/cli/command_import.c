@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/core/file.h"
 #include "ranker/cli/commands.h"
 #include "ranker/dataset.h"
 
@@ -19,7 +20,9 @@ int command_import(int n, char **operands)
     struct dataset *dataset = NULL;
     if (out == NULL)
         return command_usage("import: --out DATASET is missing");
-    enum status s;
+    enum status s = file_check_writable(out, &err);
+    if (s != STATUS_OK)
+        return command_failed(&err);
     if (strcmp(operands[0], "kuairand") == 0)
         s = dataset_import_kuairand(operands[1], &dataset, &err);
     else if (strcmp(operands[0], "generic") == 0)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/core/clock.h"
+#include "base/core/file.h"
 #include "ranker/cli/commands.h"
 #include "ranker/day.h"
 #include "ranker/train.h"
@@ -68,7 +69,9 @@ static enum status run(const char *path, struct train_options *options, struct e
     struct dataset *dataset = NULL;
     struct model *model = NULL;
     struct display display = {isatty(STDERR_FILENO) == 1, clock_monotonic_ns(), 0};
-    enum status s = dataset_read(path, &dataset, err);
+    enum status s = file_check_writable(out, err);
+    if (s == STATUS_OK)
+        s = dataset_read(path, &dataset, err);
     if (s == STATUS_OK)
         s = train(dataset, options, watch, &display, &model, err);
     if (s == STATUS_OK)

@@ -29,3 +29,10 @@ holds '.largest_difference < 1e-4 and .item_bytes >= 128'
 holds '[.times[] | select(.what == "request") | .candidates] == [1, 50, 500, 2000, 1, 50, 500, 2000]'
 holds 'all(.times[]; .min_us <= .median_us and .median_us <= .max_us and .min_us >= 0)'
 holds '[.ratios[].candidates] == [1, 50, 500, 2000] and all(.ratios[]; .request_over_reference > 0)'
+
+# --- an output that cannot be written is refused before the work
+for out in /nonexistent/model "$work"; do
+    run 1 train "$work/dataset" --out "$out"; says "$out"
+    grep -q epoch "$work/err" && fail "it trained before it looked where to write"
+    run 1 import generic "$work/source" --out "$out"; says "$out"
+done
