@@ -18,7 +18,8 @@
 #include "tuner/core/normal.h"
 #include "tuner/core/sobol.h"
 
-enum { MAX_BASELINE = 24, N_DRAWS = 64, N_GLOBAL = 192, N_LOCAL = 160, N_CLIMBS = 4, N_EVALUATIONS = 30, CHUNK = 64 };
+enum { MAX_BASELINE = 24, N_DRAWS = 64, N_GLOBAL = 192, N_LOCAL = 160, N_CLIMBS = 6, N_EVALUATIONS = 60, CHUNK = 64 };
+enum { CHEAP = 100 }; /* up to so many points twice the candidates are scored */
 
 /* One model of the objective with one of each constraint, and its draws. */
 struct slot {
@@ -264,13 +265,14 @@ static enum status choose_batch(struct nei *nei, size_t n_centers, const double 
 {
     const struct acquisition_problem *problem = nei->problem;
     double step[GP_MAX_DIM], value;
+    const size_t more = problem->observed->n <= CHEAP ? 2 : 1;
     acquisition_step(problem, step);
     const struct search_target target = {nei, nei_score, nei_climb};
     for (size_t i = 0; i < n; i++) {
         const struct search search = {.dim = problem->dim,
                                       .levels = problem->levels,
-                                      .n_global = N_GLOBAL,
-                                      .n_local = n_centers > 0 ? N_LOCAL : 0,
+                                      .n_global = more * N_GLOBAL,
+                                      .n_local = n_centers > 0 ? more * N_LOCAL : 0,
                                       .n_centers = n_centers,
                                       .centers = centers,
                                       .step = step,

@@ -8,7 +8,7 @@
 #include "tuner/core/normal.h"
 
 static const double PENALTY = 1e3;
-static const double MARGIN = 0.96;
+static const double MARGIN = 0.985;
 enum { MAX_CENTERS = 12 };
 
 enum status recommend_feasible(const struct acquisition_problem *problem, size_t m, const double *x, double *ret,
@@ -29,16 +29,16 @@ enum status recommend_feasible(const struct acquisition_problem *problem, size_t
     return s;
 }
 
-static bool better(const double *mean, const double *feasible, size_t a, size_t b)
+static bool better(double bar, const double *mean, const double *feasible, size_t a, size_t b)
 {
-    const bool fa = feasible[a] >= RECOMMEND_FEASIBLE, fb = feasible[b] >= RECOMMEND_FEASIBLE;
+    const bool fa = feasible[a] >= bar, fb = feasible[b] >= bar;
     if (fa != fb)
         return fa;
     return fa ? mean[a] > mean[b] : feasible[a] > feasible[b];
 }
 
-enum status recommend_among(const struct acquisition_problem *problem, size_t m, const double *x, const bool *skip,
-                            struct recommendation *ret, struct err *err)
+static enum status among(const struct acquisition_problem *problem, size_t m, const double *x, const bool *skip,
+                         double bar, struct recommendation *ret, struct err *err)
 {
     double *mean = mem_alloc(3 * m, sizeof *mean);
     if (mean == NULL)
@@ -49,7 +49,7 @@ enum status recommend_among(const struct acquisition_problem *problem, size_t m,
     if (s == STATUS_OK)
         s = recommend_feasible(problem, m, x, feasible, err);
     for (size_t i = 0; i < m && s == STATUS_OK; i++) {
-        if ((skip == NULL || !skip[i]) && (best == SIZE_MAX || better(mean, feasible, i, best)))
+        if ((skip == NULL || !skip[i]) && (best == SIZE_MAX || better(bar, mean, feasible, i, best)))
             best = i;
     }
     if (s == STATUS_OK && best == SIZE_MAX)
@@ -58,6 +58,12 @@ enum status recommend_among(const struct acquisition_problem *problem, size_t m,
         *ret = (struct recommendation){mean[best], var[best], feasible[best], best};
     mem_free(mean);
     return s;
+}
+
+enum status recommend_among(const struct acquisition_problem *problem, size_t m, const double *x, const bool *skip,
+                            struct recommendation *ret, struct err *err)
+{
+    return among(problem, m, x, skip, RECOMMEND_FEASIBLE, ret, err);
 }
 
 /* Every model of every outcome, as the climb reads them. */
@@ -181,7 +187,9 @@ enum status recommend_anywhere(const struct acquisition_problem *problem, double
     if (s == STATUS_OK)
         s = search_cube(field, n_centers, x, x + n_centers * dim, err);
     if (s == STATUS_OK)
-        s = recommend_among(problem, n_centers + 1, x, NULL, ret, err);
+        s = among(problem, n_centers + 1, x, NULL, RECOMMEND_ANYWHERE, ret, err);
+    if (s == STATUS_OK && ret->feasible < RECOMMEND_ANYWHERE)
+        s = among(problem, n_centers + 1, x, NULL, RECOMMEND_FEASIBLE, ret, err);
     if (s == STATUS_OK) {
         memcpy(ret_x, x + ret->index * dim, dim * sizeof *x);
         ret->index = SIZE_MAX;
