@@ -233,8 +233,9 @@ static enum status do_world_verdict(const struct world_params *params, struct er
         heads[h] = params->heads[h].name;
     TRY(read_question(heads, params->n_heads, &question, err));
     TRY(ranker_open(options.model, options.dataset, &ranker, err));
-    enum status s = world_truth_open(params, ranker, (uint64_t)options.seed,
-                                     options.days > 0 ? (int)options.days : VERDICT_DAYS, &truth, err);
+    const struct world_truth_span span = {(uint64_t)options.seed, 0,
+                                          options.days > 0 ? (int)options.days : VERDICT_DAYS};
+    enum status s = world_truth_open(params, ranker, NULL, &span, &truth, err);
     if (s == STATUS_OK)
         s = print_world_verdict(truth, params, &question, err);
     world_truth_close(truth);

@@ -10,11 +10,13 @@ enum { FIRST_CAPACITY = 4096 };
 struct world_ranked {
     const struct world *world;
     const struct ranker *ranker;
+    const struct world_scores *scores; /* NULL: none */
     struct ranker_scratch *scratch;
     size_t column[WORLD_MAX_HEADS]; /* the ranker's head of each of the world's */
     double weights[WORLD_MAX_HEADS];
     char (*item_text)[WORLD_ITEM_ID];
-    float *raw; /* [candidates * ranker heads] */
+    float *raw;       /* [candidates * ranker heads] */
+    float *looked_up; /* [candidates * heads] out of the table */
 
     /* Open addressing on the request's key; 0 is an empty place.  Row r of `kept` holds candidates * heads floats. */
     uint64_t *keys;
@@ -23,27 +25,18 @@ struct world_ranked {
     float *kept;
 };
 
-static enum status find_heads(struct world_ranked *ranked, struct err *err)
-{
-    const struct world_params *p = world_params(ranked->world);
-    for (size_t h = 0; h < p->n_heads; h++) {
-        if (!ranker_head_find(ranked->ranker, p->heads[h].name, &ranked->column[h]))
-            return err_set(err, STATUS_UNPROCESSABLE, "the model has no head %s, which the world has",
-                           p->heads[h].name);
-    }
-    return STATUS_OK;
-}
-
 static enum status prepare(struct world_ranked *ranked, struct err *err)
 {
     const struct world_params *p = world_params(ranked->world);
-    TRY(find_heads(ranked, err));
+    TRY(world_scores_heads(p, ranked->ranker, ranked->column, err));
     TRY(ranker_scratch_new(ranked->ranker, &ranked->scratch, err));
     ranked->item_text = mem_alloc((size_t)p->n_items, sizeof *ranked->item_text);
     ranked->raw = mem_alloc((size_t)p->candidates * ranker_n_heads(ranked->ranker), sizeof *ranked->raw);
+    ranked->looked_up = mem_alloc((size_t)p->candidates * p->n_heads, sizeof *ranked->looked_up);
     ranked->keys = mem_alloc(FIRST_CAPACITY, sizeof *ranked->keys);
     ranked->rows = mem_alloc(FIRST_CAPACITY, sizeof *ranked->rows);
-    if (ranked->item_text == NULL || ranked->raw == NULL || ranked->keys == NULL || ranked->rows == NULL)
+    if (ranked->item_text == NULL || ranked->raw == NULL || ranked->looked_up == NULL || ranked->keys == NULL ||
+        ranked->rows == NULL)
         return err_no_memory(err);
     ranked->capacity = FIRST_CAPACITY;
     for (size_t i = 0; i < (size_t)p->n_items; i++)
@@ -51,14 +44,15 @@ static enum status prepare(struct world_ranked *ranked, struct err *err)
     return STATUS_OK;
 }
 
-enum status world_ranked_new(const struct world *world, const struct ranker *ranker, struct world_ranked **ret,
-                             struct err *err)
+enum status world_ranked_new(const struct world *world, const struct ranker *ranker, const struct world_scores *scores,
+                             struct world_ranked **ret, struct err *err)
 {
     struct world_ranked *ranked = mem_alloc(1, sizeof *ranked);
     if (ranked == NULL)
         return err_no_memory(err);
     ranked->world = world;
     ranked->ranker = ranker;
+    ranked->scores = scores;
     const enum status s = prepare(ranked, err);
     if (s != STATUS_OK) {
         world_ranked_free(ranked);
@@ -75,6 +69,7 @@ void world_ranked_free(struct world_ranked *ranked)
     ranker_scratch_free(ranked->scratch);
     mem_free(ranked->item_text);
     mem_free(ranked->raw);
+    mem_free(ranked->looked_up);
     mem_free(ranked->keys);
     mem_free(ranked->rows);
     mem_free(ranked->kept);
@@ -151,13 +146,18 @@ static enum status score(struct world_ranked *ranked, const struct world_visit *
     return STATUS_OK;
 }
 
-/* The request's probabilities, scored now or kept from before. */
+/* The request's probabilities, from the table, scored now or kept from before. */
 static enum status find_p(struct world_ranked *ranked, const struct world_visit *visit, const char *const *ids,
                           const float **ret, struct err *err)
 {
     const struct world_params *w = world_params(ranked->world);
     const size_t row_size = (size_t)w->candidates * w->n_heads;
     const uint64_t key = key_of(visit);
+    if (ranked->scores != NULL && world_scores_has(ranked->scores, visit)) {
+        world_scores_get(ranked->scores, visit, ranked->looked_up);
+        *ret = ranked->looked_up;
+        return STATUS_OK;
+    }
     if (2 * (ranked->n_kept + 1) > ranked->capacity)
         TRY(grow_table(ranked, err));
     const size_t at = place(ranked, key);

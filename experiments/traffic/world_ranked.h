@@ -3,19 +3,20 @@
  *
  * Candidates and luck are functions of (user, day, session, request), not of the weights, so a request that comes again
  * under other weights needs no second scoring: probabilities are kept, some 400 bytes a request.  The first run over a
- * set of users costs a ranking each; later ones a few microseconds a request.
+ * set of users costs a ranking each; later ones a few microseconds a request.  With a table of all newcomers
+ * (world_scores.h) only requests of the log's users are scored and kept.
  * Thread: owner only (one per thread; world and ranker may be shared). */
 #ifndef TRIMTAB_EXPERIMENTS_TRAFFIC_WORLD_RANKED_H
 #define TRIMTAB_EXPERIMENTS_TRAFFIC_WORLD_RANKED_H
 
+#include "experiments/traffic/world_scores.h"
 #include "experiments/world/world_run.h"
-#include "ranker/ranker.h"
 
 struct world_ranked;
 
-/* STATUS_UNPROCESSABLE: the ranker lacks a head of the world. */
+/* All borrowed; scores may be NULL.  STATUS_UNPROCESSABLE: the ranker lacks a head of the world. */
 MUST_CHECK enum status world_ranked_new(const struct world *world, const struct ranker *ranker,
-                                        struct world_ranked **ret, struct err *err);
+                                        const struct world_scores *scores, struct world_ranked **ret, struct err *err);
 /* NULL is fine. */
 void world_ranked_free(struct world_ranked *ranked);
 /* weights [world's n_heads], in the order of the world's heads. */

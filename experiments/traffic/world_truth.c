@@ -12,23 +12,27 @@ struct world_truth {
     size_t n_users, width, n_heads;
 };
 
-enum status world_truth_open(const struct world_params *params, const struct ranker *ranker, uint64_t play_seed,
-                             int n_days, struct world_truth **ret, struct err *err)
+enum status world_truth_open(const struct world_params *params, const struct ranker *ranker,
+                             const struct world_scores *scores, const struct world_truth_span *span,
+                             struct world_truth **ret, struct err *err)
 {
     struct world_truth *truth = mem_alloc(1, sizeof *truth);
     if (truth == NULL)
         return err_no_memory(err);
-    enum status s = world_open(params, play_seed, &truth->world, err);
+    enum status s = world_open(params, span->play_seed, &truth->world, err);
     if (s == STATUS_OK)
-        s = world_ranked_new(truth->world, ranker, &truth->ranked, err);
+        s = world_ranked_new(truth->world, ranker, scores, &truth->ranked, err);
     if (s != STATUS_OK) {
         world_truth_close(truth);
         return s;
     }
     truth->n_heads = params->n_heads;
     truth->width = WORLD_RUN_HEADS + params->n_heads;
-    truth->run = (struct world_run){
-        .world = truth->world, .n_days = n_days, .policy = world_ranked_policy, .context = truth->ranked};
+    truth->run = (struct world_run){.world = truth->world,
+                                    .day = span->first_day,
+                                    .n_days = span->n_days,
+                                    .policy = world_ranked_policy,
+                                    .context = truth->ranked};
     int64_t first;
     world_run_users(&truth->run, &first, &truth->n_users);
     *ret = truth;

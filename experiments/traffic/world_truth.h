@@ -29,9 +29,15 @@ struct world_effect {
     double relative_se[WORLD_TRUTH_WIDTH];
 };
 
-/* Days 0 .. n_days - 1 of the people of one play seed.  The ranker is borrowed. */
+/* Days first_day .. first_day + n_days - 1 of the people of one play seed. */
+struct world_truth_span {
+    uint64_t play_seed;
+    int first_day, n_days;
+};
+/* The ranker and the scores are borrowed; scores (world_scores.h) may be NULL. */
 MUST_CHECK enum status world_truth_open(const struct world_params *params, const struct ranker *ranker,
-                                        uint64_t play_seed, int n_days, struct world_truth **ret, struct err *err);
+                                        const struct world_scores *scores, const struct world_truth_span *span,
+                                        struct world_truth **ret, struct err *err);
 /* NULL is fine. */
 void world_truth_close(struct world_truth *truth);
 /* The ranker's mean probabilities, in the world's order of heads. */

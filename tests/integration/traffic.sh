@@ -38,7 +38,8 @@ create() {
     curl -fsS -o "$work/created" -X PUT "$url/v1/experiments/feed" -d '{"unit_type":"user","timezone":"UTC",
         "heads":["click","long_click","save","closeup","hide"],"default_weights":{"long_click":2.5,"save":9,"hide":-4},
         "metrics":[{"name":"click","kind":"mean","numerator":{"event":"click","aggregate":"count"},"denominator":"unit",
-                    "attribution_s":86400,"cap":null,"direction":"up"}]}'
+                    "attribution_s":86400,"cap":null,"direction":"up"},
+                   {"name":"save","kind":"mean","numerator":{"event":"save","aggregate":"count"},"direction":"up"}]}'
 }
 member() { sed -E "s/.*\"$1\":([-0-9.e+]+).*/\1/" "$2"; }
 
@@ -133,6 +134,32 @@ grep -q " 0 late, 0 orphan" "$work/traffic.log" || fail "$(cat "$work/traffic.lo
 results
 [ "$(sum requests)" = "$want_requests" ] || fail "the server counted $(sum requests) requests, $want_requests were made"
 grep -q '"state":"final"' "$work/results" || fail "the round did not end with the day"
+
+stop_daemon TERM
+
+# --- arms that differ, over two days, through HTTP and in one process: the same people in every arm, the same digits
+cat >"$work/round.json" <<'JSON'
+{"purpose":"explore","campaign":"c","salt":"arms","exclude_seen":false,"arms":[
+    {"id":"control","weights":{"long_click":2.5,"save":9,"hide":-4},"params":{},"allocation":0.4},
+    {"id":"a","weights":{"click":1},"params":{},"allocation":0.3},
+    {"id":"b","weights":{"save":1,"closeup":2},"params":{},"allocation":0.3}],
+    "end":{"at_ms":1772582400000},"settle_ms":0,"washout_ms":0}
+JSON
+start_daemon "$work/data-arms" 127.0.0.1:0
+create
+curl -fsS -o "$work/round" -X PUT "$url/v1/experiments/feed/rounds/1" -d @"$work/round.json"
+traffic --world "$work/world.json" --experiments "$url" --experiment feed --days 2 --seed 5 --threads 8 >"$work/played" 2>"$work/traffic.log"
+curl -fsS "$url/v1/experiments/feed/rounds/1/results" >"$work/http.json"
+"$bin/bench_round" "$work/world.json" "$work/model" "$work/dataset" "$work/round.json" --seed 5 >"$work/process.json"
+arms() {
+    jq -S -c '.arms[] | {id, units, requests, impressions} + ([.metrics[] | select(.name == ("click", "save")) |
+        {(.name): [.mean, .se]}] | add)' "$1"
+}
+arms "$work/http.json" >"$work/http.arms"
+arms "$work/process.json" >"$work/process.arms"
+cmp -s "$work/http.arms" "$work/process.arms" ||
+    fail "HTTP and one process differ: $(diff "$work/http.arms" "$work/process.arms")"
+[ "$(grep -c save "$work/process.arms")" = 3 ] && ! grep -q null "$work/process.arms" || fail "$(cat "$work/process.arms")"
 
 # --- a signal ends it cleanly
 "$bin/trimtab-traffic" --world "$work/world.json" --experiments "$url" --experiment feed --seed 6 >"$work/played" 2>"$work/traffic.log" &
