@@ -1,6 +1,6 @@
 /* bench_round: one round of an experiment over a simulated world, without HTTP.
  *
- *   bench_round WORLD MODEL DATASET ROUND [--seed N]
+ *   bench_round WORLD MODEL DATASET ROUND [--seed N] [--table]
  *
  * WORLD is the file, ROUND the body that PUT /v1/experiments/{exp}/rounds/{n} takes, with heads in the order of the
  * world; days are played from day 0 to its end.at_ms.  Prints what the experiment API's results say of every arm:
@@ -17,10 +17,12 @@
 
 static struct {
     int64_t seed;
+    bool table;
 } options = {.seed = 1};
 
 static const struct opt OPTIONS[] = {
     {"seed", OPT_INT, &options.seed, "N", "play seed", 0, 9e15},
+    {"table", OPT_FLAG, &options.table, NULL, "with the table of all newcomers' probabilities (world_scores.h)", 0, 0},
     OPT_END,
 };
 
@@ -101,24 +103,45 @@ static enum status print_results(const struct campaign_results *results, struct 
     return s;
 }
 
-static enum status play(char **operands, struct err *err)
+static enum status make_table(const struct world *world, const struct ranker *ranker, struct world_scores **ret,
+                              struct err *err)
 {
-    struct world_params params;
-    struct round_plan plan;
-    struct ranker *ranker = NULL;
+    TRY(world_scores_new(world, ranker, ret, err));
+    return world_scores_fill(*ret, 0, 1, err);
+}
+
+static enum status play(const struct world_params *params, const struct round_plan *plan, const struct ranker *ranker,
+                        struct err *err)
+{
+    struct world *world = NULL;
+    struct world_scores *scores = NULL;
     struct world_experiment *experiment = NULL;
     struct campaign_results *results = NULL;
-    TRY(read_world(operands[0], &params, err));
-    TRY(read_round(operands[3], &params, &plan, err));
-    enum status s = ranker_open(operands[1], operands[2], &ranker, err);
+    enum status s = world_open(params, 0, &world, err);
+    if (s == STATUS_OK && options.table)
+        s = make_table(world, ranker, &scores, err);
     if (s == STATUS_OK)
-        s = world_experiment_open(&params, ranker, NULL, (uint64_t)options.seed, &experiment, err);
+        s = world_experiment_open(params, ranker, scores, (uint64_t)options.seed, &experiment, err);
     if (s == STATUS_OK)
-        s = world_experiment_play(experiment, &plan, &results, err);
+        s = world_experiment_play(experiment, plan, &results, err);
     if (s == STATUS_OK)
         s = print_results(results, err);
     campaign_results_free(results);
     world_experiment_close(experiment);
+    world_scores_free(scores);
+    world_close(world);
+    return s;
+}
+
+static enum status read_and_play(char **operands, struct err *err)
+{
+    struct world_params params;
+    struct round_plan plan;
+    struct ranker *ranker = NULL;
+    TRY(read_world(operands[0], &params, err));
+    TRY(read_round(operands[3], &params, &plan, err));
+    TRY(ranker_open(operands[1], operands[2], &ranker, err));
+    const enum status s = play(&params, &plan, ranker, err);
     ranker_close(ranker);
     return s;
 }
@@ -127,7 +150,7 @@ static int run(int n_operands, char **operands)
 {
     (void)n_operands;
     struct err err = ERR_INIT;
-    const enum status s = play(operands, &err);
+    const enum status s = read_and_play(operands, &err);
     if (s != STATUS_OK)
         fprintf(stderr, "bench_round: %s\n", err.text);
     return s == STATUS_OK ? EXIT_DONE : EXIT_FAILED;

@@ -72,7 +72,7 @@ grep -q "log.csv" "$work/err" || fail "a log cut short: $(cat "$work/err")"
 rm -r "$work/log"
 
 # --- a world small enough for a test, its log, a quickly trained model
-sed -e 's/"users": [0-9]*, "explore"/"users": 1500, "explore"/' -e 's/"new_per_day": [0-9]*/"new_per_day": 260/' \
+sed -e 's/"users": [0-9]*, "explore"/"users": 1500, "explore"/' -e 's/"new_per_day": [0-9]*/"new_per_day": 260/' -e 's/"count": 2000/"count": 400/' \
     worlds/demo.json >"$work/world.json"
 traffic --world "$work/world.json" --export "$work/log" >"$work/export"
 "$bin/trimtab-ranker" import generic "$work/log" --out "$work/dataset" >/dev/null
@@ -151,6 +151,8 @@ curl -fsS -o "$work/round" -X PUT "$url/v1/experiments/feed/rounds/1" -d @"$work
 traffic --world "$work/world.json" --experiments "$url" --experiment feed --days 2 --seed 5 --threads 8 >"$work/played" 2>"$work/traffic.log"
 curl -fsS "$url/v1/experiments/feed/rounds/1/results" >"$work/http.json"
 "$bin/bench_round" "$work/world.json" "$work/model" "$work/dataset" "$work/round.json" --seed 5 >"$work/process.json"
+"$bin/bench_round" "$work/world.json" "$work/model" "$work/dataset" "$work/round.json" --seed 5 --table >"$work/table.json"
+cmp -s "$work/process.json" "$work/table.json" || fail "the table of probabilities gives other results"
 arms() {
     jq -S -c '.arms[] | {id, units, requests, impressions} + ([.metrics[] | select(.name == ("click", "save")) |
         {(.name): [.mean, .se]}] | add)' "$1"
