@@ -1,5 +1,6 @@
 #include "experiments/core/layout.h"
 
+#include <assert.h>
 #include <string.h>
 
 static bool same(const struct column *a, const struct column *b)
@@ -57,6 +58,19 @@ void layout_make(const struct experiment_plan *plan, struct layout *ret)
         ret->ratios[i].numerator = column_of(ret, &c);
         ret->ratios[i].denominator = denominator(ret, &plan->metrics[i]);
     }
+    ret->first_covariate = ret->n_columns;
+}
+
+void layout_add_covariates(struct layout *layout)
+{
+    assert(!layout_has_covariates(layout));
+    for (size_t i = 0; i < layout->n_metrics; i++)
+        layout->columns[layout->n_columns++] = (struct column){COLUMN_COVARIATE, "", 0, MOMENTS_LIMIT};
+}
+
+bool layout_has_covariates(const struct layout *layout)
+{
+    return layout->first_covariate < layout->n_columns;
 }
 
 int64_t column_value(const struct column *column, int64_t total)

@@ -21,25 +21,36 @@ static double *slice(double **rest, size_t n)
     return at;
 }
 
+static void place(struct estimates *to, const struct measures *x, double **rest)
+{
+    size_t n = x->n_arms, m = x->n_metrics, e = x->n_effects;
+    to->mean = slice(rest, n * m);
+    to->cov = slice(rest, n * m * m);
+    to->relative = slice(rest, e);
+    to->relative_cov = slice(rest, e * e);
+    to->absolute = slice(rest, e);
+    to->absolute_cov = slice(rest, e * e);
+}
+
 static enum status allocate(const struct experiment_plan *plan, const struct tally *tally, struct measures *x,
                             struct err *err)
 {
     size_t n = tally->n_arms, m = tally->layout.n_metrics, e = (n - 1) * m;
-    size_t guardrails = (n - 1) * count_guardrails(plan);
-    *x = (struct measures){.n_arms = n, .n_metrics = m, .n_effects = e, .n_guardrails = guardrails};
-    double *rest = x->numbers = mem_alloc(n * m + n * m * m + 2 * (e + e * e), sizeof *x->numbers);
+    size_t estimates = n * m + n * m * m + 2 * (e + e * e);
+    *x = (struct measures){.n_arms = n, .n_metrics = m, .n_effects = e};
+    x->n_guardrails = (n - 1) * count_guardrails(plan);
+    x->has_adjusted = layout_has_covariates(&tally->layout);
+    double *rest = x->numbers = mem_alloc(estimates * (x->has_adjusted ? 2 : 1), sizeof *x->numbers);
     x->relative_bounds = mem_alloc(2 * e, sizeof *x->relative_bounds);
-    x->guardrails = mem_alloc(guardrails, sizeof *x->guardrails);
-    if (!x->numbers || !x->relative_bounds || !x->guardrails) {
+    x->guardrails = mem_alloc(x->n_guardrails, sizeof *x->guardrails);
+    x->fits = x->has_adjusted ? mem_alloc(m, sizeof *x->fits) : NULL;
+    if (!x->numbers || !x->relative_bounds || !x->guardrails || (x->has_adjusted && !x->fits)) {
         measures_done(x);
         return err_no_memory(err);
     }
-    x->mean = slice(&rest, n * m);
-    x->cov = slice(&rest, n * m * m);
-    x->relative = slice(&rest, e);
-    x->relative_cov = slice(&rest, e * e);
-    x->absolute = slice(&rest, e);
-    x->absolute_cov = slice(&rest, e * e);
+    place(&x->plain, x, &rest);
+    if (x->has_adjusted)
+        place(&x->adjusted, x, &rest);
     x->absolute_bounds = x->relative_bounds + e;
     return STATUS_OK;
 }
@@ -49,7 +60,36 @@ void measures_done(struct measures *x)
     mem_free(x->numbers);
     mem_free(x->relative_bounds);
     mem_free(x->guardrails);
+    mem_free(x->fits);
     *x = (struct measures){0};
+}
+
+static void set_effects(const struct measures *x, const struct estimates *to)
+{
+    effects_relative(x->n_arms, x->n_metrics, 0, to->mean, to->cov, to->relative, to->relative_cov);
+    effects_absolute(x->n_arms, x->n_metrics, 0, to->mean, to->cov, to->absolute, to->absolute_cov);
+}
+
+static void set_plain(const struct tally *tally, struct measures *x)
+{
+    size_t m = x->n_metrics;
+    for (size_t a = 0; a < x->n_arms; a++)
+        moments_ratios(&tally->arms[a].moments, m, tally->layout.ratios, x->plain.mean + a * m,
+                       x->plain.cov + a * m * m);
+    set_effects(x, &x->plain);
+}
+
+static void set_adjusted(const struct tally *tally, struct measures *x)
+{
+    struct cuped_metric metrics[PLAN_MAX_METRICS];
+    const struct moments *arms[PLAN_MAX_ARMS];
+    for (size_t i = 0; i < x->n_metrics; i++)
+        metrics[i] = (struct cuped_metric){tally->layout.ratios[i], tally->layout.first_covariate + i};
+    for (size_t a = 0; a < x->n_arms; a++)
+        arms[a] = &tally->arms[a].moments;
+    cuped_adjust(x->n_arms, arms, x->n_metrics, metrics, x->plain.mean, x->plain.cov, x->fits, x->adjusted.mean,
+                 x->adjusted.cov);
+    set_effects(x, &x->adjusted);
 }
 
 static struct confseq_arm gathered(const struct tally *tally, size_t arm, size_t metric)
@@ -64,9 +104,9 @@ static void set_bounds(const struct tally *tally, struct measures *x)
         size_t metric = e % x->n_metrics, diagonal = e * x->n_effects + e;
         struct confseq_arm arm = gathered(tally, 1 + e / x->n_metrics, metric), control = gathered(tally, 0, metric);
         x->relative_bounds[e] =
-            confseq_bounds(x->relative[e], sqrt(x->relative_cov[diagonal]), arm, control, MEASURES_ALPHA);
+            confseq_bounds(x->plain.relative[e], sqrt(x->plain.relative_cov[diagonal]), arm, control, MEASURES_ALPHA);
         x->absolute_bounds[e] =
-            confseq_bounds(x->absolute[e], sqrt(x->absolute_cov[diagonal]), arm, control, MEASURES_ALPHA);
+            confseq_bounds(x->plain.absolute[e], sqrt(x->plain.absolute_cov[diagonal]), arm, control, MEASURES_ALPHA);
     }
 }
 
@@ -74,8 +114,8 @@ static struct guardrail_result guardrail(const struct metric *metric, const stru
                                          const struct measures *x, size_t e)
 {
     bool is_relative = metric->guardrail == GUARDRAIL_RELATIVE;
-    const double *value = is_relative ? x->relative : x->absolute;
-    const double *cov = is_relative ? x->relative_cov : x->absolute_cov;
+    const double *value = is_relative ? x->plain.relative : x->plain.absolute;
+    const double *cov = is_relative ? x->plain.relative_cov : x->plain.absolute_cov;
     struct guardrail_result g = {.effect = e, .is_relative = is_relative, .value = value[e]};
     g.se = sqrt(cov[e * x->n_effects + e]);
     g.bound = (struct noninferiority_bound){metric->up ? -metric->margin : metric->margin, !metric->up};
@@ -118,11 +158,9 @@ enum status measures_make(const struct experiment_plan *plan, const struct tally
 {
     struct measures x;
     TRY(allocate(plan, tally, &x, err));
-    size_t n = x.n_arms, m = x.n_metrics;
-    for (size_t a = 0; a < n; a++)
-        moments_ratios(&tally->arms[a].moments, m, tally->layout.ratios, x.mean + a * m, x.cov + a * m * m);
-    effects_relative(n, m, 0, x.mean, x.cov, x.relative, x.relative_cov);
-    effects_absolute(n, m, 0, x.mean, x.cov, x.absolute, x.absolute_cov);
+    set_plain(tally, &x);
+    if (x.has_adjusted)
+        set_adjusted(tally, &x);
     set_bounds(tally, &x);
     set_guardrails(plan, tally, final, &x);
     *ret = x;

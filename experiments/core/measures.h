@@ -1,9 +1,10 @@
 /* measures.h - what a round has measured: everything its results say beyond sums and counts.
  *
  * From the exact moments of the tally: means per arm with their covariance (moments.h), effects against the control,
- * the first arm, with their joint covariance (effects.h), bounds of the effects that hold at every look (confseq.h),
- * and the answers of the guardrails (noninferiority.h).  Effects are ordered as in effects.h: entry e = (arm - 1) * M +
- * metric, E = (n_arms - 1) * M.
+ * the first arm, with their joint covariance (effects.h), the same adjusted for what was known of the units before the
+ * round (cuped.h), bounds of the plain effects that hold at every look (confseq.h), and the answers of the guardrails
+ * by the plain effects (noninferiority.h).  Effects are ordered as in effects.h: entry e = (arm - 1) * M + metric, E =
+ * (n_arms - 1) * M.
  *
  * A guardrail is a metric with a margin: its effect may go in the bad direction by that much.  Every arm is tested on
  * each; all of them are one family, adjusted by holm.h.  The tests are for the end of a round: before that there
@@ -13,6 +14,7 @@
 #define TRIMTAB_EXPERIMENTS_CORE_MEASURES_H
 
 #include "base/stats/confseq.h"
+#include "base/stats/cuped.h"
 #include "base/stats/noninferiority.h"
 #include "experiments/core/tally.h"
 
@@ -29,14 +31,22 @@ struct guardrail_result {
     enum noninferiority always_valid;    /* of the bounds */
 };
 
+/* Means of all arms and effects of all but the control. */
+struct estimates {
+    double *mean, *cov;              /* [n_arms * M], [n_arms * M * M] */
+    double *relative, *relative_cov; /* [E], [E * E] */
+    double *absolute, *absolute_cov; /* the same */
+};
+
 struct measures {
     size_t n_arms, n_metrics, n_effects, n_guardrails;
-    double *mean, *cov;                                       /* [n_arms * M], [n_arms * M * M] */
-    double *relative, *relative_cov;                          /* [E], [E * E] */
-    double *absolute, *absolute_cov;                          /* the same */
+    struct estimates plain;
+    bool has_adjusted; /* the layout has covariates; otherwise the next two are NULL */
+    struct estimates adjusted;
+    struct cuped_fit *fits;                                   /* [M] */
     struct confseq_bounds *relative_bounds, *absolute_bounds; /* [E] */
     struct guardrail_result *guardrails;                      /* [n_guardrails] arm by arm */
-    double *numbers;                                          /* what the pointers to double lie in */
+    double *numbers;                                          /* what the estimates lie in */
 };
 
 /* final: the round is, so that its guardrails are tested.  O(n_arms M^2 + E^2). */

@@ -79,14 +79,34 @@ static void add(struct tally *t, uint32_t unit, size_t column, int64_t delta)
         moments_change(&t->arms[t->arm[unit]].moments, x, column, value);
 }
 
+void tally_set_covariates(struct tally *t, uint32_t unit, const int64_t *x)
+{
+    const struct layout *l = &t->layout;
+    assert(layout_has_covariates(l) && !t->counted[unit]);
+    memcpy(t->total + unit * l->n_columns + l->first_covariate, x, l->n_metrics * sizeof *x);
+}
+
+/* The unit's first counted exposure brings its covariates into the sums. */
+static void count_unit(struct tally *t, uint32_t unit, int64_t exposure_ms)
+{
+    const struct layout *l = &t->layout;
+    struct moments *moments = &t->arms[t->arm[unit]].moments;
+    int64_t x[LAYOUT_MAX_COLUMNS] = {0};
+    t->counted[unit] = true;
+    t->first_ms[unit] = exposure_ms;
+    moments_add_unit(moments);
+    for (size_t k = l->first_covariate; k < l->n_columns; k++) {
+        int64_t value = t->total[unit * l->n_columns + k];
+        moments_change(moments, x, k, value);
+        x[k] = value;
+    }
+}
+
 void tally_expose(struct tally *t, uint32_t unit, int64_t exposure_ms, int64_t items)
 {
     struct arm_tally *arm = &t->arms[t->arm[unit]];
-    if (!t->counted[unit]) {
-        t->counted[unit] = true;
-        t->first_ms[unit] = exposure_ms;
-        moments_add_unit(&arm->moments);
-    }
+    if (!t->counted[unit])
+        count_unit(t, unit, exposure_ms);
     if (exposure_ms < t->first_ms[unit])
         t->first_ms[unit] = exposure_ms;
     arm->requests++;

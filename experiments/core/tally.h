@@ -41,6 +41,9 @@ void tally_done(struct tally *t); /* a zeroed one is fine */
 
 /* *ret_unit numbers the units 0, 1, ...  On failure nothing has changed. */
 MUST_CHECK enum status tally_add_unit(struct tally *t, size_t arm, uint32_t *ret_unit, struct err *err);
+/* What was known of the unit before the round: x [n_metrics], fixed point, |x| <= MOMENTS_LIMIT; 0 for a unit that
+ * never gets any.  The layout has covariates and the unit is not counted yet (assert). */
+void tally_set_covariates(struct tally *t, uint32_t unit, const int64_t *x);
 /* One counted request with this many items shown. */
 void tally_expose(struct tally *t, uint32_t unit, int64_t exposure_ms, int64_t items);
 /* An event of a counted unit, age_ms after its exposure; value in fixed point, |value| <= 1e12.

@@ -17,6 +17,7 @@ const struct httpd_route SERVICE_ROUTES[] = {
     {"POST", "/v1/experiments/{exp}/rounds/{n}/stop", endpoint_round_stop, 4 * KB, "control"},
     {"POST", "/v1/experiments/{exp}/rounds/{n}/arms/{arm}/stop", endpoint_arm_stop, 4 * KB, "control"},
     {"GET", "/v1/experiments/{exp}/rounds/{n}/results", endpoint_results, 0, "*"},
+    {"POST", "/v1/experiments/{exp}/covariates", endpoint_covariates, 2 * MB, "events"},
     {"PUT", "/v1/experiments/{exp}/default", endpoint_default_put, 16 * KB, "control"},
     {"GET", "/v1/experiments/{exp}/default/history", endpoint_default_history, 0, "*"},
     {"POST", "/ofrep/v1/evaluate/flags/{key}", endpoint_ofrep_flag, 64 * KB, "serve"},

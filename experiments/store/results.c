@@ -99,8 +99,8 @@ static void write_metric(struct json_writer *w, const struct experiment *e, cons
     key_number(w, "sum", moments_sum(&arm->moments, ratio->numerator));
     key_number(w, "denominator_sum", moments_sum(&arm->moments, ratio->denominator));
     key_int(w, "events", arm->events[ratio->numerator]);
-    key_number(w, "mean", x->mean[a * x->n_metrics + i]);
-    key_number(w, "se", sqrt(x->cov[(a * x->n_metrics + i) * x->n_metrics + i]));
+    key_number(w, "mean", x->plain.mean[a * x->n_metrics + i]);
+    key_number(w, "se", sqrt(x->plain.cov[(a * x->n_metrics + i) * x->n_metrics + i]));
     json_write_object_end(w);
 }
 
@@ -129,7 +129,7 @@ static void write_arm(struct json_writer *w, const struct experiment *e, const s
     for (size_t i = 0; i < x->n_metrics; i++)
         write_metric(w, e, round, x, a, i);
     json_write_array_end(w);
-    write_square(w, "cov", x->n_metrics, x->cov + a * x->n_metrics * x->n_metrics);
+    write_square(w, "cov", x->n_metrics, x->plain.cov + a * x->n_metrics * x->n_metrics);
     json_write_object_end(w);
 }
 
@@ -155,6 +155,62 @@ static void write_bounds(struct json_writer *w, const char *key, size_t n, const
     for (size_t i = 0; i < n; i++)
         json_write_number(w, upper ? bounds[i].upper : bounds[i].lower);
     json_write_array_end(w);
+}
+
+/* The effects in the order of the index. */
+static void write_estimates(struct json_writer *w, const struct measures *x, const struct estimates *from)
+{
+    json_write_key(w, "relative");
+    write_vector(w, x->n_effects, from->relative);
+    write_square(w, "relative_cov", x->n_effects, from->relative_cov);
+    json_write_key(w, "absolute");
+    write_vector(w, x->n_effects, from->absolute);
+    write_square(w, "absolute_cov", x->n_effects, from->absolute_cov);
+}
+
+static void write_adjusted_arm(struct json_writer *w, const struct round_plan *plan, const struct measures *x, size_t a)
+{
+    size_t m = x->n_metrics;
+    json_write_object(w);
+    key_text(w, "id", plan->arms[a].id);
+    json_write_key(w, "mean");
+    write_vector(w, m, x->adjusted.mean + a * m);
+    write_square(w, "cov", m, x->adjusted.cov + a * m * m);
+    json_write_object_end(w);
+}
+
+static void write_fits(struct json_writer *w, const struct experiment *e, const struct measures *x)
+{
+    json_write_key(w, "metrics");
+    json_write_array(w);
+    for (size_t i = 0; i < x->n_metrics; i++) {
+        json_write_object(w);
+        key_text(w, "name", e->plan.metrics[i].name);
+        key_number(w, "theta", x->fits[i].theta);
+        key_number(w, "variance_reduction", x->fits[i].reduction);
+        json_write_object_end(w);
+    }
+    json_write_array_end(w);
+}
+
+/* Means and effects adjusted by pre-period values; null in a round that has none. */
+static void write_cuped(struct json_writer *w, const struct experiment *e, const struct round_plan *plan,
+                        const struct measures *x)
+{
+    json_write_key(w, "cuped");
+    if (!x->has_adjusted) {
+        json_write_null(w);
+        return;
+    }
+    json_write_object(w);
+    write_fits(w, e, x);
+    json_write_key(w, "arms");
+    json_write_array(w);
+    for (size_t a = 0; a < x->n_arms; a++)
+        write_adjusted_arm(w, plan, x, a);
+    json_write_array_end(w);
+    write_estimates(w, x, &x->adjusted);
+    json_write_object_end(w);
 }
 
 static void write_always_valid(struct json_writer *w, const struct measures *x)
@@ -214,12 +270,7 @@ static void write_effects(struct json_writer *w, const struct experiment *e, con
         json_write_object_end(w);
     }
     json_write_array_end(w);
-    json_write_key(w, "relative");
-    write_vector(w, x->n_effects, x->relative);
-    write_square(w, "relative_cov", x->n_effects, x->relative_cov);
-    json_write_key(w, "absolute");
-    write_vector(w, x->n_effects, x->absolute);
-    write_square(w, "absolute_cov", x->n_effects, x->absolute_cov);
+    write_estimates(w, x, &x->plain);
     write_always_valid(w, x);
     json_write_key(w, "control_events");
     json_write_object(w);
@@ -246,6 +297,7 @@ enum status results_write(const struct experiment *e, const struct hot_round *ro
     enum status s = write_arms(&w, e, round, &x, err);
     write_effects(&w, e, round, &x);
     write_guardrails(&w, e, round, &x);
+    write_cuped(&w, e, &round->plan, &x);
     json_write_object_end(&w);
     measures_done(&x);
     return s == STATUS_OK ? buf_status(ret, err) : s;

@@ -97,7 +97,7 @@ static enum status require_row(struct store *store, const struct experiment *e, 
 }
 
 static enum status insert_round(struct store *store, struct experiment *e, int64_t n, const struct buf *text,
-                                int64_t *ret_id, struct err *err)
+                                bool covariates, int64_t *ret_id, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_ROUND_ADD];
     db_bind_int(stmt, 1, e->id);
@@ -105,6 +105,7 @@ static enum status insert_round(struct store *store, struct experiment *e, int64
     db_bind_text(stmt, 3, buf_string(text));
     db_bind_int(stmt, 4, store_now_ms(store));
     db_bind_text(stmt, 5, store->model_hash);
+    db_bind_int(stmt, 6, covariates);
     TRY(db_run(stmt, err));
     *ret_id = db_last_id(store->db);
     stmt = store->sql[SQL_EXPERIMENT_NEXT];
@@ -118,17 +119,22 @@ static enum status open_round(struct store *store, struct experiment *e, int64_t
 {
     struct layout layout;
     int64_t id = 0;
-    TRY(insert_round(store, e, n, text, &id, err));
+    bool covariates = false;
+    TRY(covariates_exist(store, e, &covariates, err));
+    TRY(insert_round(store, e, n, text, covariates, &id, err));
     store->dirty = true;
     struct hot_round *round = e->round = mem_alloc(1, sizeof *round);
     if (!round)
         return err_no_memory(err);
     round->id = id;
     round->number = n;
+    round->covariates = covariates;
     round->plan = *plan;
     round->life = round_life_start(store_now_ms(store));
     memcpy(round->model_hash, store->model_hash, sizeof round->model_hash);
     layout_make(&e->plan, &layout);
+    if (covariates)
+        layout_add_covariates(&layout);
     TRY(tally_init(&round->tally, &layout, plan->n_arms, err));
     TRY(json_parse(text->data, text->length, NULL, &round->body, err));
     TRY(store_load_seen(store, e, round, err));

@@ -26,6 +26,11 @@ const char *const SCHEMA_STEPS[] = {
     " experiment INTEGER NOT NULL, round INTEGER NOT NULL, arm INTEGER NOT NULL, unit_key BLOB NOT NULL,"
     " exposure_ms INTEGER NOT NULL, reply TEXT NOT NULL);"
     "CREATE TABLE results(round INTEGER PRIMARY KEY, body TEXT NOT NULL, digest TEXT NOT NULL);",
+    /* 2 */
+    "CREATE TABLE covariates(experiment INTEGER NOT NULL REFERENCES experiments(id), unit TEXT NOT NULL,"
+    " metric INTEGER NOT NULL, from_round INTEGER NOT NULL, value INTEGER NOT NULL,"
+    " PRIMARY KEY(experiment, unit, metric, from_round)) WITHOUT ROWID;"
+    "ALTER TABLE rounds ADD COLUMN covariates INTEGER NOT NULL DEFAULT 0;",
 };
 const size_t SCHEMA_N_STEPS = sizeof SCHEMA_STEPS / sizeof *SCHEMA_STEPS;
 

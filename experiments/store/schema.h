@@ -6,13 +6,15 @@
  *   meta         key -> value: the signing key, the fake clock
  *   experiments  one row each; body is the canonical JSON of its PUT
  *   defaults     versions of the default weights, never changed
- *   rounds       one row each; state 0 open, 1 settling, 2 final; end 0 none, 1 units, 2 time, 3 stopped
+ *   rounds       one row each; state 0 open, 1 settling, 2 final; end 0 none, 1 units, 2 time, 3 stopped; covariates: 1
+ *                when there were any at its start
  *   arm_stops    arms that were stopped
- *   units        units of a round in the order of their first exposure; arm as an index; strays: named another arm
- *   exposures    one row a request that was served by an arm: unit, time, items shown
- *   events       one row an accepted event: event_key() of its id, unit, type, value * 1e6, time, age since
- * exposure requests     client-named requests with their reply, so that a repetition gets the same bytes results frozen
- * results of final rounds, text and SHA-256 */
+ *   covariates   pre-period values * 1e6 by the units' names and the metric's index; round n uses, of each, the one
+ * with the largest from_round <= n, so what is posted while a round is live does not change it units        units of a
+ * round in the order of their first exposure; arm as an index; strays: named another arm exposures    one row a request
+ * that was served by an arm: unit, time, items shown events       one row an accepted event: event_key() of its id,
+ * unit, type, value * 1e6, time, age since exposure requests     client-named requests with their reply, so that a
+ * repetition gets the same bytes results      frozen results of final rounds, text and SHA-256 */
 #ifndef TRIMTAB_EXPERIMENTS_STORE_SCHEMA_H
 #define TRIMTAB_EXPERIMENTS_STORE_SCHEMA_H
 
@@ -35,15 +37,21 @@ extern const size_t SCHEMA_N_STEPS;
     X(DEFAULT_ADD, "INSERT INTO defaults(experiment, version, weights, reason, at_ms, if_version) "                    \
                    "VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                                                   \
     X(ROUND_ADD, "INSERT INTO rounds(experiment, n, body, state, end, opened_ms, closed_ms, final_ms, model_hash, "    \
-                 "orphans, strays) VALUES(?1, ?2, ?3, 0, 0, ?4, 0, 0, ?5, 0, 0)")                                      \
+                 "orphans, strays, covariates) VALUES(?1, ?2, ?3, 0, 0, ?4, 0, 0, ?5, 0, 0, ?6)")                      \
     X(ROUND_GET, "SELECT id, body, state, opened_ms FROM rounds WHERE experiment = ?1 AND n = ?2")                     \
-    X(ROUND_LIVE, "SELECT id, n, body, state, end, opened_ms, closed_ms, model_hash, orphans, strays FROM rounds "     \
-                  "WHERE experiment = ?1 AND state < 2")                                                               \
+    X(ROUND_LIVE,                                                                                                      \
+      "SELECT id, n, body, state, end, opened_ms, closed_ms, model_hash, orphans, strays, covariates FROM rounds "     \
+      "WHERE experiment = ?1 AND state < 2")                                                                           \
     X(ROUND_LIFE, "UPDATE rounds SET state = ?2, end = ?3, closed_ms = ?4, final_ms = ?5 WHERE id = ?1")               \
     X(ROUND_STRAYS, "UPDATE rounds SET orphans = ?2, strays = ?3 WHERE id = ?1")                                       \
     X(ROUND_REASON, "UPDATE rounds SET stop_reason = ?2 WHERE id = ?1")                                                \
     X(ARM_STOP, "INSERT INTO arm_stops(round, arm, at_ms, reason) VALUES(?1, ?2, ?3, ?4)")                             \
     X(ARM_STOPS, "SELECT arm FROM arm_stops WHERE round = ?1")                                                         \
+    X(COVARIATE_PUT, "INSERT INTO covariates(experiment, unit, metric, from_round, value) VALUES(?1, ?2, ?3, ?4, ?5) " \
+                     "ON CONFLICT(experiment, unit, metric, from_round) DO UPDATE SET value = ?5")                     \
+    X(COVARIATES_EXIST, "SELECT 1 FROM covariates WHERE experiment = ?1 LIMIT 1")                                      \
+    X(COVARIATES, "SELECT metric, value FROM covariates WHERE experiment = ?1 AND unit = ?2 AND from_round <= ?3 "     \
+                  "ORDER BY metric, from_round")                                                                       \
     X(UNIT_ADD, "INSERT INTO units(round, unit, name, arm, stray) VALUES(?1, ?2, ?3, ?4, 0)")                          \
     X(UNIT_STRAY, "UPDATE units SET stray = 1 WHERE round = ?1 AND unit = ?2 AND stray = 0")                           \
     X(UNITS, "SELECT unit, name, arm FROM units WHERE round = ?1 ORDER BY unit")                                       \

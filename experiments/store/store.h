@@ -124,6 +124,17 @@ MUST_CHECK enum status store_default_put(struct store *store, const char *experi
 MUST_CHECK enum status store_default_history(struct store *store, const char *experiment, struct buf *ret,
                                              struct err *err);
 
+/* [writer] Covariates: what was known of a unit before a round, for CUPED (base/stats/cuped.h). */
+struct store_covariate {
+    const char *unit, *metric;
+    int64_t value; /* fixed point, within +-MOMENTS_LIMIT */
+};
+/* In force from the next round on, in place of what was posted before it; *ret_from_round is that round.
+ * STATUS_INVALID: no metric of the experiment. */
+MUST_CHECK enum status store_covariate_put(struct store *store, const char *experiment,
+                                           const struct store_covariate *covariate, int64_t *ret_from_round,
+                                           struct err *err);
+
 /* [writer] Exposures. */
 struct exposure {
     const struct view *view; /* the decision was made under it */

@@ -22,6 +22,7 @@ struct hot_round {
     struct round_plan plan;
     struct round_life life;
     bool stopped[PLAN_MAX_ARMS];
+    bool covariates;                  /* there were any at its start */
     char model_hash[DIGEST_HEX_SIZE]; /* of the model that served it when it was opened */
     struct tally tally;
     struct keymap units, events;
@@ -80,6 +81,13 @@ MUST_CHECK enum status store_find(struct store *store, const char *name, struct 
 /* Whether the live rounds hold all they may. */
 bool store_full(const struct store *store);
 struct experiment *store_by_number(struct store *store, int64_t id);
+
+/* covariates.c */
+/* Whether the experiment has any. */
+MUST_CHECK enum status covariates_exist(struct store *store, const struct experiment *e, bool *ret, struct err *err);
+/* Those of the unit in the round, into its tally; nothing to do in a round without. */
+MUST_CHECK enum status covariates_load(struct store *store, const struct experiment *e, struct hot_round *round,
+                                       const char *name, uint32_t unit, struct err *err);
 
 /* rounds.c */
 /* Closes and freezes what is due.  stop: by hand. */

@@ -87,7 +87,7 @@ static enum status load_stops(struct store *store, struct hot_round *round, stru
     return s;
 }
 
-static enum status load_units(struct store *store, struct hot_round *round, struct err *err)
+static enum status load_units(struct store *store, const struct experiment *e, struct hot_round *round, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_UNITS];
     bool row = true;
@@ -101,6 +101,8 @@ static enum status load_units(struct store *store, struct hot_round *round, stru
             s = err_set(err, STATUS_CORRUPT, "units of round %lld are not in order", (long long)round->id);
         if (s == STATUS_OK)
             s = tally_add_unit(&round->tally, (size_t)arm, &unit, err);
+        if (s == STATUS_OK)
+            s = covariates_load(store, e, round, db_column_text(stmt, 1), unit, err);
         if (s == STATUS_OK)
             s = keymap_insert(&round->units, a.key, unit, err);
         if (s == STATUS_OK)
@@ -206,6 +208,7 @@ static enum status load_round_row(struct store *store, struct experiment *e, boo
         snprintf(round->model_hash, sizeof round->model_hash, "%s", db_column_text(stmt, 7));
         round->orphans = db_column_int(stmt, 8);
         round->strays = db_column_int(stmt, 9);
+        round->covariates = db_column_int(stmt, 10) != 0;
         s = parse(db_column_text(stmt, 2), &round->body, err);
     }
     db_reset(stmt);
@@ -222,10 +225,12 @@ static enum status load_round(struct store *store, struct experiment *e, struct 
     struct json_at root = json_root(round->body);
     struct layout layout;
     layout_make(&e->plan, &layout);
+    if (round->covariates)
+        layout_add_covariates(&layout);
     TRY(definition_round(&root, &e->plan, &round->plan, err));
     TRY(tally_init(&round->tally, &layout, round->plan.n_arms, err));
     TRY(load_stops(store, round, err));
-    TRY(load_units(store, round, err));
+    TRY(load_units(store, e, round, err));
     TRY(load_exposures(store, round, err));
     TRY(load_events(store, round, err));
     return store_load_seen(store, e, round, err);

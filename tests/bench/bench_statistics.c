@@ -18,9 +18,11 @@ static double sigma = 1.0;
 /* Counts over all experiments, by effect. */
 struct counts {
     int64_t miss[E], peeked[E], alarmed[E], saw[E], found[E]; /* found: the fixed interval at the end excludes 0 */
+    double square[E];                                         /* of the errors at the end */
 };
 struct totals {
-    struct counts relative, absolute;
+    struct counts relative, absolute, adjusted_relative, adjusted_absolute;
+    double reduction[M];
     int64_t unbalanced_5, unbalanced_01, wrong_holds, wrong_broken;
 };
 
@@ -29,6 +31,7 @@ static void count(struct counts *to, const struct stats_lab_effects *x, const do
     for (size_t e = 0; e < E; e++) {
         to->miss[e] += !(fabs(x->error[e]) <= Z95 * x->se[e]);
         to->found[e] += fabs(x->error[e] + truth[e]) > Z95 * x->se[e];
+        to->square[e] += x->error[e] * x->error[e];
         to->peeked[e] += x->peeked[e];
         to->alarmed[e] += x->alarmed[e];
         to->saw[e] += x->saw[e];
@@ -71,6 +74,32 @@ static bool print_effects(const char *kind, const struct counts *x)
     return good;
 }
 
+/* Claimed: by each experiment of its own units.  Seen: of the errors of arm a over all experiments. */
+static bool print_adjusted(const char *kind, const struct totals *t, const struct counts *plain, const struct counts *x)
+{
+    bool good = true;
+    for (size_t i = 0; i < M; i++) {
+        size_t b = M + i;
+        bool row = fits(x->miss[i], 0.05, false) && fits(x->miss[b], 0.05, false);
+        printf("%-22s %-8s", stats_lab_metric(i), kind);
+        print_rate(x->miss[i], experiments);
+        print_rate(experiments - x->miss[b], experiments);
+        printf("  %9.1f %9.1f  %9.1f %9.1f%s\n", 100 * t->reduction[i] / (double)experiments,
+               100 * (1 - x->square[i] / plain->square[i]), 100 * (double)plain->found[b] / (double)experiments,
+               100 * (double)x->found[b] / (double)experiments, row ? "" : "  <- outside");
+        good = good && row;
+    }
+    return good;
+}
+
+static bool print_cuped(const struct totals *t)
+{
+    printf("\n%-31s  %-22s  %-22s  %-19s  %s\n", "adjusted by CUPED", "A/A false positives", "coverage with a lift",
+           "variance less: said, seen", "lift found: plain, adjusted");
+    bool good = print_adjusted("relative", t, &t->relative, &t->adjusted_relative);
+    return print_adjusted("absolute", t, &t->absolute, &t->adjusted_absolute) && good;
+}
+
 static int print(const struct totals *t)
 {
     printf("%lld experiments of %lld units (control 40 %%, a 30 %%, b 30 %%), log activity spread %g, seed %lld\n"
@@ -81,6 +110,7 @@ static int print(const struct totals *t)
            "lift found: fixed, seq");
     bool good = print_effects("relative", &t->relative);
     good = print_effects("absolute", &t->absolute) && good;
+    good = print_cuped(t) && good;
     printf("\nsample-ratio alarms: p < 0.05       ");
     print_rate(t->unbalanced_5, experiments);
     printf("   p < 0.001   ");
@@ -105,6 +135,10 @@ static enum status simulate(struct totals *t, struct err *err)
         s = stats_lab_run(lab, (uint64_t)seed, (uint64_t)i, &run, err);
         count(&t->relative, &run.relative, stats_lab_relative(lab));
         count(&t->absolute, &run.absolute, stats_lab_absolute(lab));
+        count(&t->adjusted_relative, &run.adjusted_relative, stats_lab_relative(lab));
+        count(&t->adjusted_absolute, &run.adjusted_absolute, stats_lab_absolute(lab));
+        for (size_t m = 0; m < M; m++)
+            t->reduction[m] += run.reduction[m];
         t->unbalanced_5 += run.sample_ratio_p < 0.05;
         t->unbalanced_01 += run.sample_ratio_p < 0.001;
         t->wrong_holds += run.wrong_holds;

@@ -64,11 +64,19 @@ static enum status step_experiment(struct store *store, void *context, struct er
     return s;
 }
 
+/* With something known of the units that will come. */
 static enum status step_round(struct store *store, void *context, struct err *err)
 {
     struct json *body = NULL;
     struct round_info info;
     (void)context;
+    for (int u = 0; u < 10; u++) {
+        char unit[20];
+        int64_t from_round = 0;
+        snprintf(unit, sizeof unit, "u%d", u);
+        const struct store_covariate x = {unit, "clicks", (u % 3 + 1) * INT64_C(1000000)};
+        TRY(store_covariate_put(store, "feed", &x, &from_round, err));
+    }
     TRY(with_body(LAB_ROUND, &body, err));
     struct json_at root = json_root(body);
     enum status s = store_round_put(store, "feed", 1, &root, &info, err);

@@ -66,6 +66,7 @@ static void set_plan(struct stats_lab *lab)
     m[CLICKED].guardrail = GUARDRAIL_ABSOLUTE;
     m[CTR].guardrail = GUARDRAIL_RELATIVE;
     layout_make(&lab->plan, &lab->layout);
+    layout_add_covariates(&lab->layout);
     lab->round.n_arms = ARMS;
     for (size_t a = 0; a < ARMS; a++)
         lab->round.arms[a].allocation = ALLOCATION[a];
@@ -160,10 +161,33 @@ void stats_lab_free(struct stats_lab *lab)
     mem_free(lab);
 }
 
-static enum status add_visits(struct stats_lab *lab, uint32_t unit, struct rng *rng, struct err *err)
+static size_t visits_of(const struct stats_lab *lab, double z)
 {
-    double v = floor(exp(LOG_VISITS + lab->sigma * rng_normal(rng)));
-    size_t n = v < MOST_VISITS - 1 ? 1 + (size_t)v : MOST_VISITS;
+    double v = floor(exp(LOG_VISITS + lab->sigma * z));
+    return v < MOST_VISITS - 1 ? 1 + (size_t)v : MOST_VISITS;
+}
+
+static void set_covariates(const struct stats_lab *lab, uint32_t unit, double z, struct rng *rng, struct tally *t)
+{
+    size_t shown = SHOWN * visits_of(lab, 0.8 * z + 0.6 * rng_normal(rng));
+    int64_t clicks = 0, saves = 0;
+    for (size_t i = 0; i < shown; i++) {
+        bool click = rng_uniform(rng) < lab->q[unit];
+        clicks += click;
+        saves += click && rng_uniform(rng) < lab->s[unit];
+    }
+    double ctr = (Q_LOW + Q_HIGH) / 2, rate = (S_LOW + S_HIGH) / 2;
+    int64_t x[M] = {[CLICKS] = clicks * MOMENTS_SCALE,
+                    [CAPPED] = (clicks < CAP ? clicks : CAP) * MOMENTS_SCALE,
+                    [CLICKED] = (clicks > 0) * MOMENTS_SCALE,
+                    [CTR] = llround(((double)clicks - ctr * (double)shown) * MOMENTS_SCALE),
+                    [SAVES_PER_CLICK] = llround(((double)saves - rate * (double)clicks) * MOMENTS_SCALE)};
+    tally_set_covariates(t, unit, x);
+}
+
+static enum status add_visits(struct stats_lab *lab, uint32_t unit, double z, struct err *err)
+{
+    size_t n = visits_of(lab, z);
     if (lab->n_visits + n > lab->capacity) {
         size_t capacity = 2 * (lab->n_visits + n);
         uint32_t *more = mem_resize(lab->visits, capacity, sizeof *more);
@@ -189,7 +213,9 @@ static enum status make_units(struct stats_lab *lab, const char *salt, struct rn
         TRY(tally_add_unit(t, assign_arm(&lab->round, assign_hash(salt, name).u), &unit, err));
         lab->q[u] = Q_LOW + (Q_HIGH - Q_LOW) * rng_uniform(rng);
         lab->s[u] = S_LOW + (S_HIGH - S_LOW) * rng_uniform(rng);
-        TRY(add_visits(lab, u, rng, err));
+        double z = rng_normal(rng);
+        set_covariates(lab, unit, z, rng, t);
+        TRY(add_visits(lab, u, z, err));
     }
     rng_shuffle(rng, lab->n_visits, lab->visits);
     return STATUS_OK;
@@ -210,11 +236,11 @@ static enum status visit(const struct stats_lab *lab, uint32_t u, struct rng *rn
     return STATUS_OK;
 }
 
-static void look(const struct measures *x, const double *effect, const double *cov, const struct confseq_bounds *bounds,
-                 const double *truth, struct stats_lab_effects *ret)
+static void look(const double *effect, const double *cov, const struct confseq_bounds *bounds, const double *truth,
+                 struct stats_lab_effects *ret)
 {
     for (size_t e = 0; e < E; e++) {
-        double se = sqrt(cov[e * x->n_effects + e]), error = effect[e] - truth[e];
+        double se = sqrt(cov[e * E + e]), error = effect[e] - truth[e];
         ret->error[e] = error;
         ret->se[e] = se;
         ret->peeked[e] |= isfinite(bounds[e].lower) && fabs(error) > Z95 * se;
@@ -236,15 +262,30 @@ static void judge(const struct stats_lab *lab, const struct measures *x, struct 
     }
 }
 
+static void adjusted(const struct stats_lab *lab, const struct measures *x, struct stats_lab_run *ret)
+{
+    const struct estimates *from = &x->adjusted;
+    for (size_t e = 0; e < E; e++) {
+        ret->adjusted_relative.error[e] = from->relative[e] - lab->relative[e];
+        ret->adjusted_relative.se[e] = sqrt(from->relative_cov[e * E + e]);
+        ret->adjusted_absolute.error[e] = from->absolute[e] - lab->absolute[e];
+        ret->adjusted_absolute.se[e] = sqrt(from->absolute_cov[e * E + e]);
+    }
+    for (size_t i = 0; i < M; i++)
+        ret->reduction[i] = x->fits[i].reduction;
+}
+
 static enum status measure(const struct stats_lab *lab, const struct tally *t, bool final, struct stats_lab_run *ret,
                            struct err *err)
 {
     struct measures x;
     TRY(measures_make(&lab->plan, t, final, &x, err));
-    look(&x, x.relative, x.relative_cov, x.relative_bounds, lab->relative, &ret->relative);
-    look(&x, x.absolute, x.absolute_cov, x.absolute_bounds, lab->absolute, &ret->absolute);
-    if (final)
+    look(x.plain.relative, x.plain.relative_cov, x.relative_bounds, lab->relative, &ret->relative);
+    look(x.plain.absolute, x.plain.absolute_cov, x.absolute_bounds, lab->absolute, &ret->absolute);
+    if (final) {
         judge(lab, &x, ret);
+        adjusted(lab, &x, ret);
+    }
     measures_done(&x);
     return STATUS_OK;
 }

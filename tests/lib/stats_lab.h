@@ -1,16 +1,22 @@
 /* stats_lab.h - simulated experiments with a known truth, run through the platform's own assignment and tally.
  *
- * Units are assigned by their hash, return a heavy-tailed number of times and differ in how they click:
- *   visits of a unit     V = 1 + floor(exp(0.3 + sigma Z)), at most 400, Z normal
- *   each visit shows 5 items; an item is clicked with probability q (1 + lift of its arm), q uniform on [.04, .16] a
- * unit a click is followed by a save with probability s (1 + lift), s uniform on [.1, .3] a unit All visits of the
- * experiment come in random order, so a unit returns at any time.  Arms: the control, "a" with no lift (A/A) and "b"
- * with lifts of 8 % of clicks and 5 % of saves per click.
+ * Units are assigned by their hash, return a heavy-tailed number of times and differ in how they click.
+ *
+ *   V = 1 + floor(exp(0.3 + sigma Z)), at most 400, Z normal: the visits of a unit, of 5 items each
+ *   q uniform on [.04, .16]: an item is clicked with probability q (1 + lift of the arm)
+ *   s uniform on [.1, .3]: a click is followed by a save with probability s (1 + lift)
+ *
+ * The visits of the experiment come in random order, so a unit returns at any time.  Arms: the control, "a" with no
+ * lift (A/A) and "b" with lifts of 8 % of clicks and 5 % of saves per click.
+ *
+ * Before the experiment the unit came V' times, with log activity correlated .8 with Z, and clicked and saved as the
+ * control does.  From that come the covariates of CUPED: its clicks, the same capped, whether there was one, and for
+ * the ratios N - R D with the true ratio R.
  *
  * Metrics: clicks and clicks capped at 10 per unit (means), clicked (proportion), clicks per impression and saves per
  * click (ratios).  Guardrails of margin 0 on the capped clicks, the proportion and the clicks per impression: "a" is on
- * their boundary, "b" holds.  The truth of each is computed, not simulated:  E min(X, c) = c - sum_{k<c} (c - k) P(X =
- * k) for X binomial(5 V, q), integrated over q (Gauss-Legendre) and summed over the distribution of V. */
+ * their boundary, "b" holds.  The truth is computed, not simulated: E min(X, c) = c - sum_{k<c} (c - k) P(X = k) for X
+ * binomial(5 V, q), integrated over q (Gauss-Legendre) and summed over the distribution of V. */
 #ifndef TRIMTAB_TESTS_LIB_STATS_LAB_H
 #define TRIMTAB_TESTS_LIB_STATS_LAB_H
 
@@ -42,6 +48,8 @@ struct stats_lab_effects {
 };
 struct stats_lab_run {
     struct stats_lab_effects relative, absolute;
+    struct stats_lab_effects adjusted_relative, adjusted_absolute; /* by CUPED; at the end only: error and se */
+    double reduction[STATS_LAB_METRICS];                           /* of the variance, as CUPED claims it */
     double sample_ratio_p;
     bool wrong_holds, wrong_broken; /* an adjusted answer of one of the guardrails is false */
 };

@@ -17,15 +17,16 @@ static void error_rates_are_nominal(void **state)
 {
     (void)state;
     const size_t n = check_cases(80);
-    size_t miss[2][E] = {{0}}, alarmed[2][E] = {{0}}, peeked = 0, unbalanced = 0, wrong[2] = {0, 0};
+    size_t miss[4][E] = {{0}}, alarmed[4][E] = {{0}}, peeked = 0, unbalanced = 0, wrong[2] = {0, 0};
     struct stats_lab *lab = NULL;
     struct err err = ERR_INIT;
     assert_ok(stats_lab_new(4500, 1.0, &lab, &err), &err);
     for (size_t i = 0; i < n; i++) {
         struct stats_lab_run run;
         assert_ok(stats_lab_run(lab, check_seed(), i, &run, &err), &err);
-        const struct stats_lab_effects *kind[2] = {&run.relative, &run.absolute};
-        for (size_t k = 0; k < 2; k++) {
+        const struct stats_lab_effects *kind[4] = {&run.relative, &run.absolute, &run.adjusted_relative,
+                                                   &run.adjusted_absolute};
+        for (size_t k = 0; k < 4; k++) {
             for (size_t e = 0; e < E; e++) {
                 miss[k][e] += !(fabs(kind[k]->error[e]) <= 1.959963984540054 * kind[k]->se[e]);
                 alarmed[k][e] += kind[k]->alarmed[e];
@@ -38,7 +39,7 @@ static void error_rates_are_nominal(void **state)
     }
     stats_lab_free(lab);
     double cases = (double)n;
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < 4; k++) {
         for (size_t e = 0; e < E; e++) {
             assert_true(fabs((double)miss[k][e] / cases - 0.05) <= slack(0.05, cases));
             assert_true((double)alarmed[k][e] / cases <= 0.05 + slack(0.05, cases) / 2);

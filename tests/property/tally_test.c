@@ -66,17 +66,32 @@ static void apply(struct tally *t, const struct step *s)
         assert_ok(tally_event(t, s->unit, s->type, s->value, s->age_ms, s->at_ms, &outcome, &err), &err);
 }
 
+static int64_t covariate(uint32_t unit, size_t metric)
+{
+    return (int64_t)(rng_mix(unit * METRICS + metric) % 9000001) - 3000000;
+}
+
+static void set_covariates(struct tally *t, uint32_t unit)
+{
+    int64_t x[METRICS];
+    for (size_t i = 0; i < METRICS; i++)
+        x[i] = covariate(unit, i);
+    tally_set_covariates(t, unit, x);
+}
+
 /* The first UNITS steps expose every unit once; what follows runs in the given order. */
 static void play(struct tally *t, const struct step *steps, const uint32_t *order)
 {
     struct layout layout;
     struct err err = ERR_INIT;
     layout_make(plan(), &layout);
+    layout_add_covariates(&layout);
     assert_ok(tally_init(t, &layout, ARMS, &err), &err);
     for (uint32_t u = 0; u < UNITS; u++) {
         uint32_t unit;
         assert_ok(tally_add_unit(t, arm_of(u), &unit, &err), &err);
         assert_int_equal(unit, u);
+        set_covariates(t, u);
         apply(t, &steps[u]);
     }
     for (size_t i = 0; i < STEPS - UNITS; i++)
@@ -154,7 +169,7 @@ static void sums_are_what_the_definition_says(void **state)
         play(&t, steps, order);
         for (size_t i = 0; i < METRICS; i++) {
             for (size_t arm = 0; arm < ARMS; arm++) {
-                int128 sum = 0, square = 0, mixed = 0, denominator = 0;
+                int128 sum = 0, square = 0, mixed = 0, denominator = 0, known = 0, known_mixed = 0;
                 for (uint32_t u = 0; u < UNITS; u++) {
                     int64_t n, d;
                     if (arm_of(u) != arm)
@@ -164,11 +179,15 @@ static void sums_are_what_the_definition_says(void **state)
                     square += (int128)n * n;
                     mixed += (int128)n * d * MOMENTS_SCALE;
                     denominator += d;
+                    known += covariate(u, i);
+                    known_mixed += (int128)n * covariate(u, i);
                 }
                 const struct moments *m = &t.arms[arm].moments;
                 const struct moments_ratio *r = &t.layout.ratios[i];
                 size_t k = r->numerator, l = r->denominator;
+                size_t x = t.layout.first_covariate + i; /* behind all others */
                 assert_true(m->sum[k] == sum && m->cross[k * (k + 1) / 2 + k] == square);
+                assert_true(m->sum[x] == known && m->cross[x * (x + 1) / 2 + k] == known_mixed);
                 assert_close(moments_sum(m, l), (double)denominator, 0);
                 if (l != MOMENTS_ONE)
                     assert_true(m->cross[k > l ? k * (k + 1) / 2 + l : l * (l + 1) / 2 + k] == mixed);

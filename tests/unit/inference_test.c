@@ -1,9 +1,10 @@
-/* Tests and bounds made of an effect and its standard error: confidence sequences, non-inferiority, Holm, chi-square.
- */
+/* Tests and bounds made of an effect and its standard error, and effects with less noise: confidence sequences,
+ * non-inferiority, Holm, chi-square, CUPED. */
 #include <math.h>
 
 #include "base/stats/chi2.h"
 #include "base/stats/confseq.h"
+#include "base/stats/cuped.h"
 #include "base/stats/holm.h"
 #include "base/stats/noninferiority.h"
 #include "tests/golden/inference.h"
@@ -104,6 +105,114 @@ static void chi_square_tails(void **state)
     assert_int_equal(r.df, 2);
 }
 
+enum { CLICKS, SHOWN, BEFORE, RATE, COLUMNS, ARMS = 3 };
+
+static void set(struct moments *m, int64_t *x, size_t column, double value)
+{
+    int64_t to = llround(value * MOMENTS_SCALE);
+    moments_change(m, x, column, to);
+    x[column] = to;
+}
+
+static void init_arms(struct moments *arms)
+{
+    struct err err = ERR_INIT;
+    for (size_t a = 0; a < ARMS; a++)
+        assert_ok(moments_init(&arms[a], COLUMNS, &err), &err);
+}
+
+static void release_arms(struct moments *arms)
+{
+    for (size_t a = 0; a < ARMS; a++)
+        moments_done(&arms[a]);
+}
+
+static void make_golden_arms(struct moments *arms)
+{
+    init_arms(arms);
+    for (size_t u = 0; u < COUNT(GOLDEN_CUPED_UNIT); u++) {
+        const double *unit = GOLDEN_CUPED_UNIT[u];
+        struct moments *m = &arms[(size_t)unit[0]];
+        int64_t x[COLUMNS] = {0};
+        moments_add_unit(m);
+        for (size_t c = 0; c < COLUMNS; c++)
+            set(m, x, c, unit[1 + c]);
+    }
+}
+
+/* Of the clicks and of the clicks per impression. */
+static void adjust(const struct moments *arms, const size_t *covariates, struct cuped_fit *fits, double *mean,
+                   double *cov)
+{
+    const struct moments_ratio ratios[2] = {{CLICKS, MOMENTS_ONE}, {CLICKS, SHOWN}};
+    const struct cuped_metric metrics[2] = {{ratios[0], covariates[0]}, {ratios[1], covariates[1]}};
+    const struct moments *all[ARMS];
+    double plain[ARMS * 2], plain_cov[ARMS * 4];
+    for (size_t a = 0; a < ARMS; a++) {
+        all[a] = &arms[a];
+        moments_ratios(&arms[a], 2, ratios, plain + a * 2, plain_cov + a * 4);
+    }
+    cuped_adjust(ARMS, all, 2, metrics, plain, plain_cov, fits, mean, cov);
+}
+
+static void cuped_is_the_regression_of_the_units(void **state)
+{
+    (void)state;
+    struct moments arms[ARMS];
+    struct cuped_fit fits[2];
+    double mean[ARMS * 2], cov[ARMS * 4];
+    make_golden_arms(arms);
+    adjust(arms, (const size_t[]){BEFORE, RATE}, fits, mean, cov);
+    for (size_t i = 0; i < 2; i++) {
+        assert_close(fits[i].theta, GOLDEN_CUPED_FIT[i][0], 1e-12);
+        assert_close(fits[i].reduction, GOLDEN_CUPED_FIT[i][1], 1e-12);
+    }
+    for (size_t k = 0; k < ARMS * 2; k++)
+        assert_close(mean[k], GOLDEN_CUPED_ARM[k / 2][k % 2], 1e-12);
+    for (size_t k = 0; k < ARMS * 4; k++)
+        assert_close(cov[k] / GOLDEN_CUPED_ARM[k / 4][2 + k % 4], 1, 1e-11);
+    release_arms(arms);
+}
+
+/* A covariate that is the metric itself takes all of its variance out. */
+static void a_perfect_covariate_leaves_no_noise(void **state)
+{
+    (void)state;
+    struct moments arms[ARMS];
+    struct cuped_fit fits[2];
+    double mean[ARMS * 2], cov[ARMS * 4];
+    make_golden_arms(arms);
+    adjust(arms, (const size_t[]){CLICKS, RATE}, fits, mean, cov);
+    assert_close(fits[0].theta, 1, 1e-12);
+    assert_close(fits[0].reduction, 1, 1e-12);
+    assert_close(mean[0], mean[2], 1e-12);
+    assert_close(cov[0], 0, 1e-12);
+    release_arms(arms);
+}
+
+/* Nothing known before the round, and an arm without units. */
+static void without_anything_known_nothing_changes(void **state)
+{
+    (void)state;
+    struct moments arms[ARMS];
+    struct cuped_fit fits[2];
+    double mean[ARMS * 2], cov[ARMS * 4];
+    init_arms(arms);
+    for (size_t u = 0; u < 6; u++) {
+        int64_t x[COLUMNS] = {0};
+        moments_add_unit(&arms[u % 2]);
+        set(&arms[u % 2], x, CLICKS, (double)u);
+        set(&arms[u % 2], x, SHOWN, 7);
+    }
+    adjust(arms, (const size_t[]){BEFORE, RATE}, fits, mean, cov);
+    assert_close(fits[0].theta, 0, 0);
+    assert_close(fits[1].reduction, 0, 0);
+    assert_close(mean[0], 2, 1e-15);      /* 0 2 4 */
+    assert_close(cov[0], 4.0 / 3, 1e-15); /* S = 4 over 3 units */
+    assert_true(isnan(mean[4]) && isnan(cov[8]));
+    release_arms(arms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +222,9 @@ int main(void)
         cmocka_unit_test(an_interval_answers_when_all_of_it_agrees),
         cmocka_unit_test(holm_is_the_closed_test),
         cmocka_unit_test(chi_square_tails),
+        cmocka_unit_test(cuped_is_the_regression_of_the_units),
+        cmocka_unit_test(a_perfect_covariate_leaves_no_noise),
+        cmocka_unit_test(without_anything_known_nothing_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,12 +76,12 @@ static void effects_and_bounds_by_hand(void **state)
     double v_click = 0.25 * 0.75 / 3999, v_click_1 = 0.25 / 3999, v_hide = 0.02 * 0.98 / 3999;
     double se = sqrt(v_click_1 / 0.0625 + 4 * v_click / 0.0625), reach = confseq_factor(8000, 0.05);
     assert_int_equal(x.n_effects, 4);
-    assert_close(x.relative[0], 2 * (1 - v_click / 0.0625) - 1, 1e-12);
-    assert_close(x.relative_bounds[0].lower, x.relative[0] - reach * se, 1e-12);
-    assert_close(x.relative_bounds[0].upper, x.relative[0] + reach * se, 1e-12);
+    assert_close(x.plain.relative[0], 2 * (1 - v_click / 0.0625) - 1, 1e-12);
+    assert_close(x.relative_bounds[0].lower, x.plain.relative[0] - reach * se, 1e-12);
+    assert_close(x.relative_bounds[0].upper, x.plain.relative[0] + reach * se, 1e-12);
     assert_true(isnan(x.relative_bounds[1].lower)); /* 80 hides are too few */
-    assert_close(x.absolute[1], 0, 1e-12);
-    assert_close(sqrt(x.absolute_cov[5]), sqrt(2 * v_hide), 1e-12);
+    assert_close(x.plain.absolute[1], 0, 1e-12);
+    assert_close(sqrt(x.plain.absolute_cov[5]), sqrt(2 * v_hide), 1e-12);
     measures_done(&x);
 }
 
