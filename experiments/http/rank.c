@@ -5,7 +5,7 @@
  *                     again (the scores do not depend on the arm), so a closed round never counts a late request
  *
  * A request that is served the default and that the client did not name has nothing to record and is answered at once.
- */
+ * So is one with a forced arm: to the store, and to the events that name it, it is one of the default. */
 #include <string.h>
 
 #include "base/core/digest.h"
@@ -61,6 +61,18 @@ static void sign(struct rank_call *call)
     request_id_sign(&id, store_signing_key(store), call->request_id);
 }
 
+static enum status find_arm(const struct view *view, const char *name, size_t *ret, struct err *err)
+{
+    for (size_t a = 0; view->open && a < view->plan.n_arms; a++) {
+        if (strcmp(view->plan.arms[a].id, name) == 0) {
+            *ret = a;
+            return STATUS_OK;
+        }
+    }
+    return err_set(err, STATUS_NOT_FOUND, "forced_arm \"%.64s\" is in no open round of experiment %s", name,
+                   view->name);
+}
+
 /* Decide under call->view and write the reply; full: a new unit, for which the store has no room. */
 static enum status compose(struct rank_call *call, bool full, struct err *err)
 {
@@ -70,6 +82,11 @@ static enum status compose(struct rank_call *call, bool full, struct err *err)
     x->arm = view_assign(call->view, x->unit, &x->key);
     if (full)
         x->arm = ARM_NONE;
+    size_t shown = x->arm;
+    if (call->in.forced_arm) {
+        TRY(find_arm(call->view, call->in.forced_arm, &shown, err));
+        x->arm = ARM_NONE;
+    }
     if (call->in.request_id) {
         x->request_name = call->in.request_id;
         x->body_hash = call->body_hash;
@@ -77,7 +94,7 @@ static enum status compose(struct rank_call *call, bool full, struct err *err)
         sign(call);
     }
     buf_clear(reply);
-    x->items = (int64_t)rank_write_reply(&call->in, &call->scores, &call->service->scorer, call->view, x->arm,
+    x->items = (int64_t)rank_write_reply(&call->in, &call->scores, &call->service->scorer, call->view, shown,
                                          x->request_name ? x->request_name : call->request_id, reply);
     x->reply = buf_string(reply);
     return buf_status(reply, err);

@@ -72,6 +72,7 @@ static enum status decode_ids(const struct json_at *root, struct rank_request *r
     ret->user = ret->unit;
     TRY(definition_id(root, "user", JSON_OPTIONAL, &ret->user, err));
     TRY(definition_id(root, "request_id", JSON_OPTIONAL, &ret->request_id, err));
+    TRY(definition_id(root, "forced_arm", JSON_OPTIONAL, &ret->forced_arm, err));
     if (ret->request_id && strncmp(ret->request_id, REQUEST_ID_PREFIX, strlen(REQUEST_ID_PREFIX)) == 0) {
         TRY(json_member(root, "request_id", JSON_REQUIRED, &member, err));
         return json_refuse(&member, err, "starts with " REQUEST_ID_PREFIX ", which ids made by the server do");
@@ -81,8 +82,8 @@ static enum status decode_ids(const struct json_at *root, struct rank_request *r
 
 enum status rank_request_decode(const struct httpd_request *request, struct rank_request *ret, struct err *err)
 {
-    static const char *const MEMBERS[] = {"experiment", "unit", "user",       "context",
-                                          "candidates", "k",    "request_id", NULL};
+    static const char *const MEMBERS[] = {"experiment", "unit",       "user",       "context", "candidates",
+                                          "k",          "request_id", "forced_arm", NULL};
     int64_t k = 10;
     TRY(endpoint_parse_body(request, &ret->body, err));
     struct json_at root = json_root(ret->body);

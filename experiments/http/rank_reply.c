@@ -87,6 +87,10 @@ size_t rank_write_reply(const struct rank_request *in, const struct rank_scores 
         json_write_null(&w);
     json_write_key(&w, "arm");
     json_write_string(&w, view_arm_id(view, arm));
+    if (in->forced_arm) {
+        json_write_key(&w, "forced");
+        json_write_bool(&w, true);
+    }
     json_write_key(&w, "items");
     json_write_array(&w);
     for (size_t i = 0; i < n; i++) {

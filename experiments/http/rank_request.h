@@ -14,6 +14,7 @@ struct rank_request {
     struct json *body; /* owned */
     const char *experiment, *unit, *user;
     const char *request_id; /* NULL: the server makes one */
+    const char *forced_arm; /* to look at, never counted; NULL: the unit's own */
     size_t k;
     size_t n_context;
     struct ranker_context context[RANK_MAX_CONTEXT];

@@ -255,6 +255,41 @@ static void events_find_their_place(void **state)
     lab_remove(&lab);
 }
 
+/* Whoever tests an arm sees it, under any unit, and leaves no trace in the round. */
+static void a_forced_arm_is_never_counted(void **state)
+{
+    (void)state;
+    const double weights[3] = {0, 2, -0.5};
+    struct lab lab = {0};
+    char unit[20];
+    open_feed(&lab);
+    unit_in(&lab, "control", unit);
+    struct json *answer = lab_rank(&lab, unit, ",\"forced_arm\":\"a1\"");
+    assert_string_equal(answer_text(answer, "arm"), "a1");
+    check_order(answer, unit, weights);
+    lab_event(&lab, "e1", by_request(answer), 1, 0, 0, 0);
+    json_free(answer);
+    struct buf one = BUF_INIT, two = BUF_INIT;
+    const char body[] = "{\"experiment\":\"feed\",\"unit\":\"tester\",\"candidates\":[\"i1\"],\"request_id\":\"r1\","
+                        "\"forced_arm\":\"control\"}";
+    assert_int_equal(lab_call(&lab, "POST", "/v1/rank", body, &one), 200);
+    assert_int_equal(lab_call(&lab, "POST", "/v1/rank", body, &two), 200);
+    assert_non_null(strstr(buf_string(&one), "\"arm\":\"control\",\"forced\":true"));
+    assert_string_equal(buf_string(&one), buf_string(&two));
+    lab_event(&lab, "e2", ",\"request_id\":\"r1\"", 1, 0, 0, 0);
+    buf_done(&one);
+    buf_done(&two);
+    for (int a = 0; a < 2; a++) {
+        assert_close(result(&lab, a ? "arms.1.units" : "arms.0.units"), 0, 0);
+        assert_close(result(&lab, a ? "arms.1.requests" : "arms.0.requests"), 0, 0);
+        assert_close(result(&lab, a ? "arms.1.metrics.0.sum" : "arms.0.metrics.0.sum"), 0, 0);
+    }
+    lab_refuses(&lab, "POST", "/v1/rank",
+                "{\"experiment\":\"feed\",\"unit\":\"u\",\"candidates\":[\"i1\"],\"forced_arm\":\"a9\"}", 404,
+                "forced_arm \"a9\" is in no open round of experiment feed");
+    lab_remove(&lab);
+}
+
 static void the_first_minutes_can_be_left_out(void **state)
 {
     (void)state;
@@ -439,6 +474,7 @@ int main(void)
         cmocka_unit_test(the_digest_can_be_checked),
         cmocka_unit_test(a_named_request_is_answered_once),
         cmocka_unit_test(events_find_their_place),
+        cmocka_unit_test(a_forced_arm_is_never_counted),
         cmocka_unit_test(the_first_minutes_can_be_left_out),
         cmocka_unit_test(seen_units_can_be_excluded),
         cmocka_unit_test(a_stopped_arm_gets_the_default),
