@@ -26,21 +26,23 @@ static struct cuped_fit fit(size_t n_arms, const struct moments *const *arms, co
     return (struct cuped_fit){zx / xx, zx * zx / (xx * zz)};
 }
 
-/* Mean of a column over the units of all arms. */
-static double pooled_mean(size_t n_arms, const struct moments *const *arms, size_t column)
+/* How far the covariate's mean in the arm is from its mean over the units of all arms; the arm has units. */
+static double offset(size_t n_arms, const struct moments *const *arms, size_t a, size_t column)
 {
     double sum = 0.0, n = 0.0;
-    for (size_t a = 0; a < n_arms; a++) {
-        sum += moments_sum(arms[a], column);
-        n += (double)arms[a]->n;
+    for (size_t b = 0; b < n_arms; b++) {
+        sum += moments_sum(arms[b], column);
+        n += (double)arms[b]->n;
     }
-    return sum / n;
+    return moments_sum(arms[a], column) / (double)arms[a]->n - sum / n;
 }
 
 /* S(z_i - theta_i X_i, z_j - theta_j X_j) / n, of which S(z_i, z_j) / n is given. */
 static double adjusted_cov(const struct moments *m, const struct cuped_metric *metrics, const struct cuped_fit *fits,
                            const double *mean, size_t i, size_t j, double plain)
 {
+    if (!isfinite(plain))
+        return plain;
     double ti = fits[i].theta, tj = fits[j].theta;
     double s = -tj * influence_cov(m, &metrics[i].ratio, mean[i], metrics[j].covariate) -
                ti * influence_cov(m, &metrics[j].ratio, mean[j], metrics[i].covariate) +
@@ -56,9 +58,10 @@ void cuped_adjust(size_t n_arms, const struct moments *const *arms, size_t n_met
         ret_fit[i] = fit(n_arms, arms, &metrics[i], n_metrics, i, mean, cov);
     for (size_t a = 0; a < n_arms; a++) {
         for (size_t i = 0; i < n_metrics; i++) {
-            size_t at = a * n_metrics + i, x = metrics[i].covariate;
-            double off = moments_sum(arms[a], x) / (double)arms[a]->n - pooled_mean(n_arms, arms, x);
-            ret_mean[at] = mean[at] - ret_fit[i].theta * off;
+            size_t at = a * n_metrics + i;
+            ret_mean[at] = mean[at];
+            if (isfinite(mean[at]))
+                ret_mean[at] -= ret_fit[i].theta * offset(n_arms, arms, a, metrics[i].covariate);
             for (size_t j = 0; j < n_metrics; j++)
                 ret_cov[at * n_metrics + j] =
                     adjusted_cov(arms[a], metrics, ret_fit, mean + a * n_metrics, i, j, cov[at * n_metrics + j]);

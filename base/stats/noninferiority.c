@@ -5,9 +5,9 @@
 
 struct noninferiority_p noninferiority_test(double effect, double se, struct noninferiority_bound bound)
 {
-    double z = (bound.is_max ? bound.bound - effect : effect - bound.bound) / se;
-    if (!(se > 0.0) || !isfinite(z))
+    if (!(se > 0.0) || !isfinite(effect))
         return (struct noninferiority_p){nan(""), nan("")};
+    double z = (bound.is_max ? bound.bound - effect : effect - bound.bound) / se;
     return (struct noninferiority_p){gsl_cdf_ugaussian_Q(z), gsl_cdf_ugaussian_P(z)};
 }
 
