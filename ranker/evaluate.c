@@ -26,7 +26,8 @@ static enum status measure(const struct model *model, const struct samples *samp
     float *p = mem_alloc(samples->n * n_heads, sizeof *p);
     if (p == NULL)
         return err_no_memory(err);
-    enum status s = samples_predict(samples, &model->shape, model->theta, model->embeddings, workers, p, err);
+    const struct learnt learnt = {model->theta, model->embeddings, &model->effects};
+    enum status s = samples_predict(samples, &model->shape, &learnt, workers, p, err);
     for (size_t h = 0; h < n_heads && s == STATUS_OK; h++) {
         for (size_t i = 0; i < samples->n; i++)
             p[i * n_heads + h] = platt_probability(&model->heads[h].platt, (double)p[i * n_heads + h]);

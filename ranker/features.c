@@ -28,6 +28,15 @@ void features_free(struct features *features)
     mem_free(features);
 }
 
+size_t features_n_ids(const struct features *features, enum feature_side side)
+{
+    for (size_t f = 0; f < features->n; f++) {
+        if (features->list[f].side == side && features->list[f].source == SOURCE_ID)
+            return features->list[f].vocabulary.n + 1;
+    }
+    return 0;
+}
+
 uint32_t feature_code(const struct feature *feature, const char *text)
 {
     const uint32_t number = text == NULL ? INTERN_NONE : intern_find(&feature->vocabulary, text);
@@ -99,6 +108,13 @@ static enum status keep(struct builder *b, struct feature *feature, const char *
     return STATUS_OK;
 }
 
+/* A column that says little more than the id of its user or item. */
+static bool is_id_like(const struct builder *b, const struct feature *feature)
+{
+    const size_t n = feature->vocabulary.n, n_ids = features_n_ids(b->features, feature->side);
+    return feature->source == SOURCE_COLUMN && n > FEATURES_ID_LIKE && 2 * n > n_ids && n_ids > 0;
+}
+
 /* The texts that occur in at least FEATURES_MIN_ROWS rows; counts [texts->n] rows of each, n_empty rows without. */
 static enum status add_text(struct builder *b, struct feature feature, const char *name, const struct intern *texts,
                             size_t n_empty)
@@ -119,7 +135,8 @@ static enum status add_text(struct builder *b, struct feature feature, const cha
         }
     }
     feature.width = dimension(feature.vocabulary.n);
-    return keep(b, &feature, name, feature.vocabulary.n + (n_outside > 0 ? 1 : 0) > 1);
+    const bool varies = feature.vocabulary.n + (n_outside > 0 ? 1 : 0) > 1;
+    return keep(b, &feature, name, varies && !is_id_like(b, &feature));
 }
 
 /* The table row that a row of the log refers to. */

@@ -26,6 +26,7 @@
 enum {
     FEATURES_MAX_KNOTS = 18,
     FEATURES_MAX_DIM = 16,
+    FEATURES_ID_LIKE = 64,
     FEATURES_MIN_ROWS = 4, /* a text seen less often in training is not in the vocabulary */
     FEATURES_MAX = 3 * TABLE_MAX_COLUMNS + CROSS_MAX + 2,
 };
@@ -63,10 +64,14 @@ struct features {
     char *context[TABLE_MAX_COLUMNS];
 };
 
-/* Vocabularies and quantiles of the rows; a column with one value only is left out. */
+/* Vocabularies and quantiles of the rows.  Left out are columns with one value only, and categorical ones of users and
+ * items that are nearly another id: with more than FEATURES_ID_LIKE values, over half as many as there are ids (the
+ * author of a video, where most authors have one): they teach nothing beyond the id and are learnt by heart. */
 MUST_CHECK enum status features_new(const struct dataset *dataset, const uint32_t *rows, size_t n_rows,
                                     struct features **ret, struct err *err);
 void features_free(struct features *features);
+/* Codes of the ids of a side, SIDE_USER or SIDE_ITEM, with 0; 0 when they are no feature. */
+size_t features_n_ids(const struct features *features, enum feature_side side);
 void features_encode(const struct features *features, struct buf *file);
 /* STATUS_CORRUPT, without a name in the line. */
 MUST_CHECK enum status features_decode(struct bytes_reader *r, struct features **ret, struct err *err);

@@ -140,6 +140,14 @@ enum status inputs_new(const struct features *features, enum feature_side side, 
     return STATUS_OK;
 }
 
+uint32_t inputs_id(const struct features *features, const struct inputs *inputs, size_t row)
+{
+    /* The id is the first feature of its side. */
+    if (inputs->first == inputs->end || features->list[inputs->first].source != SOURCE_ID)
+        return 0;
+    return inputs->codes[row * inputs->n_codes];
+}
+
 static bool hidden(struct inputs_hide *hide, enum feature_source source)
 {
     if (hide == NULL)

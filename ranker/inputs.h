@@ -23,6 +23,9 @@ MUST_CHECK enum status inputs_new(const struct features *features, enum feature_
                                   struct inputs *ret, struct err *err);
 void inputs_done(struct inputs *inputs);
 
+/* The code of a user's or an item's id, 0 when the vocabulary lacks it or the ids are no feature. */
+uint32_t inputs_id(const struct features *features, const struct inputs *inputs, size_t row);
+
 /* Hides values at random in training: a chance of ids / 65536 for the user and the item, of others / 65536 else. */
 struct inputs_hide {
     struct rng rng;

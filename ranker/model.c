@@ -7,7 +7,7 @@
 #include "base/core/mem.h"
 #include "ranker/day.h"
 
-static const struct bytes_format FORMAT = {"TRIMTABM", 1, "model"};
+static const struct bytes_format FORMAT = {"TRIMTABM", 2, "model"};
 static const size_t MAX_FILE_BYTES = (size_t)4 << 30;
 
 void model_free(struct model *model)
@@ -19,6 +19,7 @@ void model_free(struct model *model)
         mem_free(model->heads[h].name);
     mem_free(model->theta);
     mem_free(model->embeddings);
+    effects_done(&model->effects);
     mem_free(model->options);
     mem_free(model);
 }
@@ -49,6 +50,8 @@ enum status model_encode(struct model *model, struct buf *file, struct err *err)
     bytes_u32(file, (uint32_t)shape->tower);
     bytes_f32s(file, model->embeddings, model->features->n_embeddings);
     bytes_f32s(file, model->theta, network_layout(shape).n);
+    for (size_t side = 0; side < EFFECTS_SIDES; side++)
+        bytes_f32s(file, model->effects.mean[side], model->effects.n[side] * shape->heads);
     TRY(bytes_end(file, digest, err));
     digest_hex(digest, sizeof digest, model->hash);
     return STATUS_OK;
@@ -106,6 +109,26 @@ static bool all_finite(const float *x, size_t n)
     return true;
 }
 
+static void decode_effects(struct bytes_reader *r, struct model *model, bool *no_memory)
+{
+    static const enum feature_side SIDES[EFFECTS_SIDES] = {SIDE_USER, SIDE_ITEM};
+    struct effects *effects = &model->effects;
+    effects->n_heads = model->shape.heads;
+    for (size_t side = 0; side < EFFECTS_SIDES; side++) {
+        effects->n[side] = features_n_ids(model->features, SIDES[side]);
+        effects->mean[side] = bytes_read_f32s(r, effects->n[side] * effects->n_heads, no_memory);
+    }
+}
+
+static bool effects_finite(const struct effects *effects)
+{
+    for (size_t side = 0; side < EFFECTS_SIDES; side++) {
+        if (!all_finite(effects->mean[side], effects->n[side] * effects->n_heads))
+            return false;
+    }
+    return true;
+}
+
 static enum status decode_parameters(struct bytes_reader *r, struct model *model, struct err *err)
 {
     struct network_shape *shape = &model->shape;
@@ -119,10 +142,11 @@ static enum status decode_parameters(struct bytes_reader *r, struct model *model
     const size_t n = network_layout(shape).n;
     model->embeddings = bytes_read_f32s(r, model->features->n_embeddings, &no_memory);
     model->theta = bytes_read_f32s(r, n, &no_memory);
+    decode_effects(r, model, &no_memory);
     if (no_memory)
         return err_no_memory(err);
-    if (r->failed || bytes_left(r) != 0 || !all_finite(model->embeddings, model->features->n_embeddings) ||
-        !all_finite(model->theta, n))
+    if (r->failed || bytes_left(r) != 0 || !effects_finite(&model->effects) ||
+        !all_finite(model->embeddings, model->features->n_embeddings) || !all_finite(model->theta, n))
         return no_fit(err, "parameters");
     return STATUS_OK;
 }

@@ -1,5 +1,5 @@
 /* model.h - everything that scoring needs and a dataset does not hold: features with their vocabularies, the parameters
- * of the network, the embeddings, the calibration of each head, and where it came from.
+ * of the network, the embeddings, the effects of ids, the calibration of each head, and where it came from.
  *
  * A model file holds exactly this (docs/formats.md); the same training gives the same bytes, so its hash names it.
  * Thread: immutable once made. */
@@ -7,6 +7,7 @@
 #define TRIMTAB_RANKER_MODEL_H
 
 #include "ranker/calibrate.h"
+#include "ranker/effects.h"
 #include "ranker/features.h"
 #include "ranker/network.h"
 
@@ -22,8 +23,9 @@ struct model {
     struct features *features;
     struct network_shape shape; /* shape.heads heads */
     struct model_head heads[DATASET_MAX_HEADS];
-    float *theta;      /* [network_layout(shape).n] */
-    float *embeddings; /* [features->n_embeddings] */
+    float *theta;           /* [network_layout(shape).n] */
+    float *embeddings;      /* [features->n_embeddings] */
+    struct effects effects; /* of the ids in the vocabularies, without variances */
     /* Provenance. */
     char data_hash[DIGEST_HEX_SIZE]; /* of the dataset file */
     int32_t first_day, last_day;     /* of training */

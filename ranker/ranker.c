@@ -17,6 +17,7 @@ void ranker_close(struct ranker *ranker)
     inputs_done(&ranker->users);
     packed_done(&ranker->network);
     mem_free(ranker->item_part);
+    mem_free(ranker->item_effects);
     mem_free(ranker->cross_sums);
     dataset_free(ranker->dataset);
     model_free(ranker->model);
@@ -65,8 +66,9 @@ static enum status compute_items(struct ranker *r, struct err *err)
     float *x = mem_alloc(features->width, sizeof *x);
     uint32_t *codes = mem_alloc(items.n_codes, sizeof *codes);
     r->item_part = mem_alloc((n + 1) * r->network.hidden1, sizeof *r->item_part);
+    r->item_effects = mem_alloc((n + 1) * r->network.heads, sizeof *r->item_effects);
     enum status s = STATUS_OK;
-    if (x == NULL || codes == NULL || r->item_part == NULL) {
+    if (x == NULL || codes == NULL || r->item_part == NULL || r->item_effects == NULL) {
         s = err_no_memory(err);
         goto out;
     }
@@ -75,6 +77,9 @@ static enum status compute_items(struct ranker *r, struct err *err)
         inputs_fill(features, &items, i < n ? i : SIZE_MAX, r->model->embeddings, NULL, x, codes);
         memcpy(to, r->network.b1, r->network.hidden1 * sizeof *to);
         add_side(r, x, SIDE_ITEM, to);
+        if (i < n)
+            effects_add(&r->model->effects, (const uint32_t[EFFECTS_SIDES]){0, inputs_id(features, &items, i)},
+                        r->item_effects + i * r->network.heads);
     }
 out:
     inputs_done(&items);
@@ -163,12 +168,14 @@ const char *ranker_kernel_name(const struct ranker *ranker)
 /* What one thread needs to score. */
 struct ranker_scratch {
     struct cross_tally tally;
-    float *x;         /* [width] */
-    uint32_t *codes;  /* [features] */
-    float *request;   /* [hidden1] share of user and context */
-    float *candidate; /* [hidden1] the same with the share of what depends on both */
-    float *h1;        /* [KERNEL_ROWS * hidden1] */
-    float *layers;    /* [packed_scratch()] */
+    float *x; /* [width] */
+    float user_effects[DATASET_MAX_HEADS];
+    size_t items[KERNEL_ROWS]; /* rows of the item table, or the one behind the last */
+    uint32_t *codes;           /* [features] */
+    float *request;            /* [hidden1] share of user and context */
+    float *candidate;          /* [hidden1] the same with the share of what depends on both */
+    float *h1;                 /* [KERNEL_ROWS * hidden1] */
+    float *layers;             /* [packed_scratch()] */
 };
 
 enum status ranker_scratch_new(const struct ranker *ranker, struct ranker_scratch **ret, struct err *err)
@@ -306,20 +313,24 @@ static void first_layer(const struct ranker *r, struct ranker_scratch *scratch, 
     const size_t hidden1 = r->network.hidden1;
     for (size_t i = 0; i < n; i++) {
         const uint32_t item = intern_find(&r->dataset->item_ids, item_ids[i]);
-        const float *part = r->item_part + (item == INTERN_NONE ? r->dataset->items.n : item) * hidden1;
+        scratch->items[i] = item == INTERN_NONE ? r->dataset->items.n : item;
+        const float *part = r->item_part + scratch->items[i] * hidden1;
         memcpy(scratch->candidate, scratch->request, hidden1 * sizeof *part);
         add_cross(r, &scratch->tally, user_known && item != INTERN_NONE, item, scratch->candidate);
         r->kernel->join(hidden1, part, scratch->candidate, scratch->h1 + i * hidden1);
     }
 }
 
-/* p in place of the logits. */
-static void calibrate(const struct ranker *r, size_t n, float *z)
+/* p in place of the logits: with the effects of the user and of the items. */
+static void calibrate(const struct ranker *r, const struct ranker_scratch *scratch, size_t n, float *z)
 {
     const size_t heads = r->network.heads;
     for (size_t i = 0; i < n; i++) {
-        for (size_t h = 0; h < heads; h++)
-            z[i * heads + h] = platt_probability(&r->model->heads[h].platt, (double)z[i * heads + h]);
+        const float *effects = r->item_effects + scratch->items[i] * heads;
+        for (size_t h = 0; h < heads; h++) {
+            const float logit = z[i * heads + h] + scratch->user_effects[h] + effects[h];
+            z[i * heads + h] = platt_probability(&r->model->heads[h].platt, (double)logit);
+        }
     }
 }
 
@@ -335,6 +346,11 @@ enum status ranker_score(const struct ranker *r, struct ranker_scratch *scratch,
     const bool known = user != INTERN_NONE;
     inputs_fill(r->model->features, &r->users, known ? user : SIZE_MAX, r->model->embeddings, NULL, scratch->x,
                 scratch->codes);
+    memset(scratch->user_effects, 0, sizeof scratch->user_effects);
+    if (known)
+        effects_add(&r->model->effects,
+                    (const uint32_t[EFFECTS_SIDES]){inputs_id(r->model->features, &r->users, user), 0},
+                    scratch->user_effects);
     memset(scratch->request, 0, r->network.hidden1 * sizeof *scratch->request);
     add_side(r, scratch->x, SIDE_USER, scratch->request);
     add_side(r, scratch->x, SIDE_CONTEXT, scratch->request);
@@ -345,7 +361,7 @@ enum status ranker_score(const struct ranker *r, struct ranker_scratch *scratch,
         float *z = p + first * r->network.heads;
         first_layer(r, scratch, known, rows, item_ids + first);
         packed_logits(&r->network, r->kernel, rows, scratch->h1, scratch->layers, z);
-        calibrate(r, rows, z);
+        calibrate(r, scratch, rows, z);
     }
     if (known)
         cross_end(&scratch->tally);

@@ -13,8 +13,9 @@ struct ranker {
     const struct kernel *kernel;
     struct inputs users;
     struct packed network;
-    float *item_part;  /* [(items + 1) * hidden1]: b1 and the item's share of the first layer; last: an unknown item */
-    float *cross_sums; /* [cross inputs * hidden1] running sums of the rows of w1 within a feature */
+    float *item_part; /* [(items + 1) * hidden1]: b1 and the item's share of the first layer; last: an unknown item */
+    float *item_effects; /* [(items + 1) * heads] */
+    float *cross_sums;   /* [cross inputs * hidden1] running sums of the rows of w1 within a feature */
 };
 
 #endif

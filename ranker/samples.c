@@ -46,12 +46,19 @@ void samples_fill(const struct samples *samples, size_t i, const float *embeddin
     }
 }
 
+void samples_ids(const struct samples *samples, size_t i, uint32_t ret[EFFECTS_SIDES])
+{
+    const uint32_t row = samples->rows[i];
+    ret[EFFECTS_USER] = inputs_id(samples->features, &samples->sides[SIDE_USER], samples->dataset->row_users[row]);
+    ret[EFFECTS_ITEM] = inputs_id(samples->features, &samples->sides[SIDE_ITEM], samples->dataset->row_items[row]);
+}
+
 enum { PREDICT_ROWS = 256 };
 
 struct prediction {
     const struct samples *samples;
     const struct network_shape *shape;
-    const float *theta, *embeddings;
+    const struct learnt *learnt;
     float *z;
     atomic_bool no_memory;
 };
@@ -68,8 +75,13 @@ static void predict_block(void *context, size_t block)
         atomic_store(&p->no_memory, true);
     } else {
         for (size_t i = 0; i < n; i++)
-            samples_fill(p->samples, first + i, p->embeddings, NULL, x + i * width, codes);
-        network_forward(p->shape, p->theta, x, n, 0.0, NULL, &work);
+            samples_fill(p->samples, first + i, p->learnt->embeddings, NULL, x + i * width, codes);
+        network_forward(p->shape, p->learnt->theta, x, n, 0.0, NULL, &work);
+        for (size_t i = 0; i < n; i++) {
+            uint32_t ids[EFFECTS_SIDES];
+            samples_ids(p->samples, first + i, ids);
+            effects_add(p->learnt->effects, ids, work.z + i * p->shape->heads);
+        }
         memcpy(p->z + first * p->shape->heads, work.z, n * p->shape->heads * sizeof *work.z);
     }
     network_work_done(&work);
@@ -77,10 +89,10 @@ static void predict_block(void *context, size_t block)
     mem_free(codes);
 }
 
-enum status samples_predict(const struct samples *samples, const struct network_shape *shape, const float *theta,
-                            const float *embeddings, struct workers *workers, float *z, struct err *err)
+enum status samples_predict(const struct samples *samples, const struct network_shape *shape,
+                            const struct learnt *learnt, struct workers *workers, float *z, struct err *err)
 {
-    struct prediction p = {samples, shape, theta, embeddings, z, false};
+    struct prediction p = {samples, shape, learnt, z, false};
     workers_run(workers, (samples->n + PREDICT_ROWS - 1) / PREDICT_ROWS, predict_block, &p);
     return atomic_load(&p.no_memory) ? err_no_memory(err) : STATUS_OK;
 }

@@ -4,6 +4,7 @@
 #ifndef TRIMTAB_RANKER_SAMPLES_H
 #define TRIMTAB_RANKER_SAMPLES_H
 
+#include "ranker/effects.h"
 #include "ranker/inputs.h"
 #include "ranker/network.h"
 #include "ranker/workers.h"
@@ -18,15 +19,22 @@ struct samples {
     uint32_t *labels; /* [n] */
 };
 
+/* What training finds; borrowed. */
+struct learnt {
+    const float *theta, *embeddings;
+    const struct effects *effects;
+};
+
 MUST_CHECK enum status samples_new(const struct features *features, const struct dataset *dataset, const uint32_t *rows,
                                    size_t n, struct samples *ret, struct err *err);
 void samples_done(struct samples *samples);
 /* One input row x [width] and its codes [n_codes]; hide may be NULL. */
 void samples_fill(const struct samples *samples, size_t i, const float *embeddings, struct inputs_hide *hide, float *x,
                   uint32_t *codes);
+/* The codes of its user and item, 0 for one that is not in the vocabulary. */
+void samples_ids(const struct samples *samples, size_t i, uint32_t ret[EFFECTS_SIDES]);
 /* Logits of every sample: z [n * heads]. */
 MUST_CHECK enum status samples_predict(const struct samples *samples, const struct network_shape *shape,
-                                       const float *theta, const float *embeddings, struct workers *workers, float *z,
-                                       struct err *err);
+                                       const struct learnt *learnt, struct workers *workers, float *z, struct err *err);
 
 #endif

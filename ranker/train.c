@@ -18,13 +18,14 @@ void train_options_init(struct train_options *options)
         .hidden2 = 64,
         .tower = 32,
         .trainer = {.seed = 1,
-                    .batch = 512,
+                    .batch = 256,
                     .learning_rate = 1e-3,
                     .decay = 0.01,
                     .embedding_decay = 0.1,
                     .hide_ids = 0.2,
                     .hide_others = 0.02,
-                    .dropout = 0.1,
+                    .dropout = 0.05,
+                    .variance = {[EFFECTS_USER] = 0.2, [EFFECTS_ITEM] = 0.08},
                     .average = 0.99},
     };
 }
@@ -59,7 +60,7 @@ struct session {
     uint32_t *fit_rows, *held_rows; /* the same rows split */
     size_t n_fit, n_held;
     bool constant[DATASET_MAX_HEADS]; /* heads that cannot be learnt */
-    double b4[DATASET_MAX_HEADS];
+    double rates[DATASET_MAX_HEADS];
     struct train_progress progress;
     struct model *model;
 };
@@ -131,9 +132,8 @@ static void find_rates(struct session *t)
 {
     for (size_t h = 0; h < t->d->n_heads; h++) {
         const double n = (double)t->n, positives = (double)count_positives(t, t->rows, t->n, h);
-        const double rate = (positives + 0.5) / (n + 1.0);
         t->constant[h] = positives < 1.0 || positives > n - 1.0;
-        t->b4[h] = log(rate / (1.0 - rate));
+        t->rates[h] = (positives + 0.5) / (n + 1.0);
     }
 }
 
@@ -182,11 +182,10 @@ static enum status try_epochs(struct session *t, struct trainer *trainer, const 
     double best = HUGE_VAL, loss = 0.0;
     t->progress.n_epochs = t->options->max_epochs;
     for (size_t epoch = 1; epoch <= t->options->max_epochs && epoch <= *ret_epochs + PATIENCE; epoch++) {
-        const float *theta, *embeddings;
         t->progress.epoch = epoch;
         TRY(trainer_epoch(trainer, on_step, t, &loss, t->err));
-        trainer_average(trainer, &theta, &embeddings);
-        TRY(samples_predict(held, shape, theta, embeddings, t->workers, z, t->err));
+        const struct learnt learnt = trainer_learnt(trainer);
+        TRY(samples_predict(held, shape, &learnt, t->workers, z, t->err));
         const double held_loss = joint_loss(t, z, held->labels, held->n);
         on_epoch(t, held_loss);
         if (held_loss < best) {
@@ -203,7 +202,8 @@ static void calibrate(struct session *t, const float *z, const struct samples *h
     const size_t n_heads = t->d->n_heads;
     for (size_t h = 0; h < n_heads; h++) {
         struct platt *platt = &t->model->heads[h].platt;
-        *platt = t->constant[h] ? (struct platt){0.0, t->b4[h]} : platt_fit(z + h, n_heads, held->labels, h, held->n);
+        *platt = t->constant[h] ? (struct platt){0.0, log(t->rates[h] / (1.0 - t->rates[h]))}
+                                : platt_fit(z + h, n_heads, held->labels, h, held->n);
     }
 }
 
@@ -222,7 +222,7 @@ static enum status choose(struct session *t, size_t *ret_epochs)
     if (s == STATUS_OK)
         s = samples_new(features, t->d, t->held_rows, t->n_held, &held, t->err);
     if (s == STATUS_OK)
-        s = trainer_new(&fit, &shape, t->b4, &t->options->trainer, t->workers, &trainer, t->err);
+        s = trainer_new(&fit, &shape, t->rates, &t->options->trainer, t->workers, &trainer, t->err);
     float *z_best = z + t->n_held * t->d->n_heads;
     if (s == STATUS_OK)
         s = try_epochs(t, trainer, &shape, &held, z, z_best, ret_epochs);
@@ -257,10 +257,10 @@ static enum status run_refit(struct session *t, struct trainer *trainer, size_t 
         TRY(trainer_epoch(trainer, on_step, t, &loss, t->err));
         on_epoch(t, nan(""));
     }
-    const float *theta, *embeddings;
-    trainer_average(trainer, &theta, &embeddings);
-    TRY(copy_floats(theta, network_layout(&model->shape).n, &model->theta, t->err));
-    return copy_floats(embeddings, model->features->n_embeddings, &model->embeddings, t->err);
+    const struct learnt learnt = trainer_learnt(trainer);
+    TRY(effects_copy(learnt.effects, &model->effects, t->err));
+    TRY(copy_floats(learnt.theta, network_layout(&model->shape).n, &model->theta, t->err));
+    return copy_floats(learnt.embeddings, model->features->n_embeddings, &model->embeddings, t->err);
 }
 
 /* Second pass: the model's features and parameters from all rows. */
@@ -273,7 +273,7 @@ static enum status refit(struct session *t, size_t epochs)
     model->shape = make_shape(t, model->features);
     enum status s = samples_new(model->features, t->d, t->rows, t->n, &all, t->err);
     if (s == STATUS_OK)
-        s = trainer_new(&all, &model->shape, t->b4, &t->options->trainer, t->workers, &trainer, t->err);
+        s = trainer_new(&all, &model->shape, t->rates, &t->options->trainer, t->workers, &trainer, t->err);
     if (s == STATUS_OK)
         s = run_refit(t, trainer, epochs);
     trainer_free(trainer);
@@ -292,8 +292,9 @@ static enum status measure_heads(struct session *t)
     if (z == NULL)
         return err_no_memory(t->err);
     s = samples_new(model->features, t->d, t->held_rows, t->n_held, &held, t->err);
+    const struct learnt learnt = {model->theta, model->embeddings, &model->effects};
     if (s == STATUS_OK)
-        s = samples_predict(&held, &model->shape, model->theta, model->embeddings, t->workers, z, t->err);
+        s = samples_predict(&held, &model->shape, &learnt, t->workers, z, t->err);
     for (size_t h = 0; s == STATUS_OK && h < n_heads; h++) {
         double sum = 0.0, squares = 0.0;
         for (size_t i = 0; i < t->n_held; i++)
@@ -320,11 +321,18 @@ static enum status write_options(struct session *t, size_t epochs)
         const char *name;
         double value;
     } VALUES[] = {
-        {"epochs", (double)epochs},          {"max_epochs", (double)o->max_epochs},
-        {"batch", (double)o->trainer.batch}, {"learning_rate", o->trainer.learning_rate},
-        {"decay", o->trainer.decay},         {"embedding_decay", o->trainer.embedding_decay},
-        {"hide_ids", o->trainer.hide_ids},   {"hide_others", o->trainer.hide_others},
-        {"dropout", o->trainer.dropout},     {"average", o->trainer.average},
+        {"epochs", (double)epochs},
+        {"max_epochs", (double)o->max_epochs},
+        {"batch", (double)o->trainer.batch},
+        {"learning_rate", o->trainer.learning_rate},
+        {"decay", o->trainer.decay},
+        {"embedding_decay", o->trainer.embedding_decay},
+        {"hide_ids", o->trainer.hide_ids},
+        {"hide_others", o->trainer.hide_others},
+        {"dropout", o->trainer.dropout},
+        {"average", o->trainer.average},
+        {"user_variance", o->trainer.variance[EFFECTS_USER]},
+        {"item_variance", o->trainer.variance[EFFECTS_ITEM]},
     };
     json_writer_init(&w, &text);
     json_write_object(&w);

@@ -37,6 +37,8 @@ struct trainer {
     uint32_t *codes;  /* [batch * n_codes] */
     uint32_t *labels; /* [batch] */
     struct shard shards[TRAINER_SHARDS];
+    struct effects effects;
+    double rates[DATASET_MAX_HEADS];
     /* text features in the order of codes */
     size_t n_tables;
     const struct feature **tables;
@@ -72,6 +74,7 @@ void trainer_free(struct trainer *t)
         network_work_done(&t->shards[s].work);
         mem_free(t->shards[s].gradient);
     }
+    effects_done(&t->effects);
     mem_free(t->sparse_gradient);
     mem_free(t->order);
     mem_free(t->x);
@@ -90,6 +93,9 @@ static size_t shard_rows(const struct trainer *t)
 static enum status allocate(struct trainer *t, struct err *err)
 {
     const size_t batch = shard_rows(t) * TRAINER_SHARDS, n_codes = t->samples->n_codes;
+    const size_t n_ids[EFFECTS_SIDES] = {features_n_ids(t->samples->features, SIDE_USER),
+                                         features_n_ids(t->samples->features, SIDE_ITEM)};
+    TRY(effects_new(t->shape.heads, n_ids, &t->effects, err));
     TRY(block_new(&t->dense, t->layout.n, err));
     TRY(block_new(&t->sparse, t->samples->features->n_embeddings, err));
     t->sparse_gradient = mem_alloc(t->sparse.n, sizeof *t->sparse_gradient);
@@ -112,8 +118,11 @@ static enum status allocate(struct trainer *t, struct err *err)
 }
 
 /* Embeddings start small; row 0, the default, at zero, where the average of the others is. */
-static void initialize(struct trainer *t, const double *b4)
+static void initialize(struct trainer *t)
 {
+    double b4[DATASET_MAX_HEADS];
+    for (size_t h = 0; h < t->shape.heads; h++)
+        b4[h] = log(t->rates[h] / (1.0 - t->rates[h]));
     const struct features *features = t->samples->features;
     struct rng rng;
     rng_init(&rng, t->options.seed, PURPOSE_INIT, 0);
@@ -132,7 +141,7 @@ static void initialize(struct trainer *t, const double *b4)
         t->order[i] = (uint32_t)i;
 }
 
-enum status trainer_new(const struct samples *samples, const struct network_shape *shape, const double *b4,
+enum status trainer_new(const struct samples *samples, const struct network_shape *shape, const double *rates,
                         const struct trainer_options *options, struct workers *workers, struct trainer **ret,
                         struct err *err)
 {
@@ -144,12 +153,13 @@ enum status trainer_new(const struct samples *samples, const struct network_shap
     t->layout = network_layout(shape);
     t->options = *options;
     t->workers = workers;
+    memcpy(t->rates, rates, shape->heads * sizeof *rates);
     const enum status s = allocate(t, err);
     if (s != STATUS_OK) {
         trainer_free(t);
         return s;
     }
-    initialize(t, b4);
+    initialize(t);
     *ret = t;
     return STATUS_OK;
 }
@@ -175,6 +185,11 @@ static void run_shard(void *context, size_t index)
     }
     const float scale = 1.0f / (float)t->n_batch;
     network_forward(&t->shape, t->dense.theta, t->x + first * width, n, t->options.dropout, &hide.rng, &shard->work);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t ids[EFFECTS_SIDES];
+        samples_ids(t->samples, t->batch[first + i], ids);
+        effects_add(&t->effects, ids, shard->work.z + i * t->shape.heads);
+    }
     network_backward(&t->shape, t->dense.theta, t->x + first * width, t->labels + first, n, scale, &shard->work,
                      shard->gradient, t->dx + first * width, shard->losses);
 }
@@ -250,13 +265,27 @@ static size_t n_slices(const struct trainer *t)
     return (t->layout.n + SLICE - 1) / SLICE;
 }
 
+/* The effects of one head, row by row in the order of the batch. */
+static void update_effects(struct trainer *t, size_t head)
+{
+    for (size_t i = 0; i < t->n_batch; i++) {
+        const struct shard *shard = &t->shards[i / shard_rows(t)];
+        const float z = shard->work.z[i % shard_rows(t) * t->shape.heads + head];
+        uint32_t ids[EFFECTS_SIDES];
+        samples_ids(t->samples, t->batch[i], ids);
+        effects_learn(&t->effects, head, ids, (double)z, (int)(t->labels[i] >> head & 1u));
+    }
+}
+
 static void run_update(void *context, size_t index)
 {
     struct trainer *t = context;
     if (index < t->n_tables)
         update_table(t, index);
+    else if (index < t->n_tables + t->shape.heads)
+        update_effects(t, index - t->n_tables);
     else
-        update_slice(t, index - t->n_tables);
+        update_slice(t, index - t->n_tables - t->shape.heads);
 }
 
 static double run_step(struct trainer *t)
@@ -264,7 +293,7 @@ static double run_step(struct trainer *t)
     double loss = 0.0;
     t->step++;
     workers_run(t->workers, TRAINER_SHARDS, run_shard, t);
-    workers_run(t->workers, t->n_tables + n_slices(t), run_update, t);
+    workers_run(t->workers, t->n_tables + t->shape.heads + n_slices(t), run_update, t);
     for (size_t s = 0; s < TRAINER_SHARDS; s++) {
         for (size_t h = 0; h < t->shape.heads; h++)
             loss += t->shards[s].losses[h];
@@ -280,6 +309,7 @@ enum status trainer_epoch(struct trainer *t, trainer_progress *progress, void *c
     struct rng rng;
     rng_init(&rng, t->options.seed, PURPOSE_SHUFFLE, t->epoch++);
     rng_shuffle(&rng, n, t->order);
+    effects_start(&t->effects, t->options.variance, t->rates);
     for (size_t step = 0; step < n_steps; step++) {
         const size_t first = step * t->options.batch;
         t->batch = t->order + first;
@@ -296,8 +326,7 @@ enum status trainer_epoch(struct trainer *t, trainer_progress *progress, void *c
     return STATUS_OK;
 }
 
-void trainer_average(const struct trainer *t, const float **ret_theta, const float **ret_embeddings)
+struct learnt trainer_learnt(const struct trainer *t)
 {
-    *ret_theta = t->dense.average;
-    *ret_embeddings = t->sparse.average;
+    return (struct learnt){t->dense.average, t->sparse.average, &t->effects};
 }

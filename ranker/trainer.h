@@ -1,10 +1,12 @@
 /* trainer.h - mini-batch Adam on the joint log loss of all heads, one epoch at a time.
  *
- *   trainer_new -> trainer_epoch, trainer_epoch, ..  (trainer_average after any of them) -> trainer_free
+ *   trainer_new -> trainer_epoch, trainer_epoch, ..  (trainer_learnt after any of them) -> trainer_free
  *
  * A batch is cut into TRAINER_SHARDS shards whose gradients are added in their order, each embedding table is updated
  * by one task in the order of the rows, and every random draw belongs to (seed, step, shard): the result does not
  * depend on the number of threads, to the last digit.
+ *
+ * Effects of users and items (effects.h) are learnt beside the network, from the prior in every epoch.
  *
  * What is kept is an exponential average of the parameters over the last steps (Polyak averaging), which needs no
  * schedule of the learning rate and so lets the number of epochs be chosen after the fact. */
@@ -23,7 +25,8 @@ struct trainer_options {
     double embedding_decay;       /* of embeddings */
     double hide_ids, hide_others; /* chance that a value is hidden */
     double dropout;
-    double average; /* share of the old average kept in a step, below 1 */
+    double variance[EFFECTS_SIDES]; /* of the effects, as in effects.h */
+    double average;                 /* share of the old average kept in a step, below 1 */
 };
 
 /* After every batch, on the caller's thread. */
@@ -31,16 +34,16 @@ typedef void trainer_progress(void *context, size_t step, size_t n_steps, double
 
 struct trainer;
 
-/* Everything is borrowed.  b4 [heads]: the first log odds of the heads. */
-MUST_CHECK enum status trainer_new(const struct samples *samples, const struct network_shape *shape, const double *b4,
-                                   const struct trainer_options *options, struct workers *workers, struct trainer **ret,
-                                   struct err *err);
+/* Everything is borrowed.  rates [heads]: the share of positives, which the first biases are made of. */
+MUST_CHECK enum status trainer_new(const struct samples *samples, const struct network_shape *shape,
+                                   const double *rates, const struct trainer_options *options, struct workers *workers,
+                                   struct trainer **ret, struct err *err);
 void trainer_free(struct trainer *trainer); /* NULL is fine */
 /* One pass over the samples in a new order.  *ret_loss: mean log loss of a row, summed over heads, as met in training.
  * STATUS_INTERNAL when it is no longer finite. */
 MUST_CHECK enum status trainer_epoch(struct trainer *trainer, trainer_progress *progress, void *context,
                                      double *ret_loss, struct err *err);
-/* The averaged parameters so far, borrowed until the next epoch. */
-void trainer_average(const struct trainer *trainer, const float **ret_theta, const float **ret_embeddings);
+/* The averaged parameters so far, and the effects of the last epoch; borrowed until the next. */
+struct learnt trainer_learnt(const struct trainer *trainer);
 
 #endif

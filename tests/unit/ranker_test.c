@@ -112,8 +112,8 @@ static void test_score_is_the_network(void **state)
         rows[i] = i * 13;
     assert_ok(workers_new(1, &workers, &err), &err);
     assert_ok(samples_new(f->model->features, f->dataset, rows, 300, &samples, &err), &err);
-    assert_ok(samples_predict(&samples, &f->model->shape, f->model->theta, f->model->embeddings, workers, z, &err),
-              &err);
+    const struct learnt learnt = {f->model->theta, f->model->embeddings, &f->model->effects};
+    assert_ok(samples_predict(&samples, &f->model->shape, &learnt, workers, z, &err), &err);
     for (size_t i = 0; i < 300; i++) {
         const struct dataset_row row = dataset_row(f->dataset, rows[i]);
         const char *item = dataset_item_id(f->dataset, row.item);
@@ -274,7 +274,7 @@ static void test_damaged_model(void **state)
     assert_refused(ranker_open("/nowhere", f->dataset_path, &ranker, &err), STATUS_NOT_FOUND, &err, "/nowhere");
     file.data[8] = 9;
     assert_refused(model_decode(file.data, file.length, "x.model", &model, &err), STATUS_CORRUPT, &err,
-                   "has version 9; this program reads versions up to 1");
+                   "has version 9; this program reads versions up to 2");
     assert_null(model);
     assert_null(ranker);
     buf_done(&file);
