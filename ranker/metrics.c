@@ -37,16 +37,22 @@ static double auc_of(const struct pair *pairs, size_t n, size_t positives)
     return sum / ((double)positives * negatives_before); /* 0/0 is NaN */
 }
 
-static double ece_of(const struct pair *pairs, size_t n)
+/* Fills the bins; returns the calibration error. */
+static double fill_bins(const struct pair *pairs, size_t n, struct metrics_bin *bins)
 {
-    double sum = 0.0;
-    for (size_t bin = 0; bin < METRICS_BINS; bin++) {
-        double difference = 0.0;
-        for (size_t i = bin * n / METRICS_BINS; i < (bin + 1) * n / METRICS_BINS; i++)
-            difference += (double)pairs[i].p - (double)pairs[i].y;
-        sum += fabs(difference);
+    double error = 0.0;
+    for (size_t b = 0; b < METRICS_BINS; b++) {
+        const size_t first = b * n / METRICS_BINS, end = (b + 1) * n / METRICS_BINS;
+        double sum = 0.0;
+        bins[b] = (struct metrics_bin){.n = end - first};
+        for (size_t i = first; i < end; i++) {
+            sum += (double)pairs[i].p;
+            bins[b].positives += pairs[i].y;
+        }
+        bins[b].expected = end == first ? nan("") : sum / (double)(end - first);
+        error += fabs(sum - (double)bins[b].positives);
     }
-    return sum / (double)n;
+    return error / (double)n;
 }
 
 static double entropy(double rate)
@@ -68,8 +74,21 @@ static struct metrics compute(const struct pair *pairs, size_t n)
     m.constant_logloss = entropy((double)m.positives / (double)n);
     m.expected_over_observed = m.positives == 0 ? nan("") : expected / (double)m.positives;
     m.auc = m.positives == 0 || m.positives == n ? nan("") : auc_of(pairs, n, m.positives);
-    m.ece = ece_of(pairs, n);
+    m.ece = fill_bins(pairs, n, m.bins);
     return m;
+}
+
+void metrics_interval(size_t positives, size_t n, double *ret_low, double *ret_high)
+{
+    const double z = 1.959963984540054, count = (double)n, share = n == 0 ? 0.0 : (double)positives / count;
+    *ret_low = 0.0;
+    *ret_high = 1.0;
+    if (n == 0)
+        return;
+    const double scale = 1.0 + z * z / count, middle = share + z * z / (2.0 * count);
+    const double half = z * sqrt(share * (1.0 - share) / count + z * z / (4.0 * count * count));
+    *ret_low = positives == 0 ? 0.0 : (middle - half) / scale;
+    *ret_high = positives == n ? 1.0 : (middle + half) / scale;
 }
 
 enum status metrics_of(const float *p, size_t stride, const uint32_t *labels, size_t head, size_t n,

@@ -8,8 +8,8 @@
  * the ranker is opened, its user and context part once per request, and only what depends on both (the user's history
  * with the item's category) once per candidate.
  *
- * Every user and item that was frequent in training adds its own effect to each head's logit (effects.h), stored with the
- * item's part.
+ * Every user and item that was frequent in training adds its own effect to each head's logit (effects.h), stored with
+ * the item's part.
  *
  * What the model never saw is not an error: an unknown user, item or category value uses a default that was learned by
  * hiding values at random in training.  A context entry whose *name* the model does not know is an error, because a

@@ -2,19 +2,23 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/core/file.h"
 #include "base/json/json_write.h"
 #include "ranker/cli/commands.h"
+#include "ranker/cli/reliability_svg.h"
 #include "ranker/day.h"
 #include "ranker/evaluate.h"
 #include "ranker/workers.h"
 
-static const char *days;
-static bool json;
+static const char *days, *plot;
+static bool json, reliability;
 static int64_t threads = 2;
 
 const struct opt EVALUATE_OPTIONS[] = {
     {"days", OPT_TEXT, &days, "A..B", "days to judge on, yyyymmdd..yyyymmdd (default: all)", 0, 0},
     {"threads", OPT_INT, &threads, "N", "threads; the result does not depend on it", 1, WORKERS_MAX},
+    {"reliability", OPT_FLAG, &reliability, NULL, "print the bins of each head too", 0, 0},
+    {"plot", OPT_TEXT, &plot, "FILE", "draw the bins of each head as an SVG image", 0, 0},
     {"json", OPT_FLAG, &json, NULL, "print JSON", 0, 0},
     OPT_END,
 };
@@ -28,6 +32,50 @@ static void print_table(const struct model *model, const struct metrics *metrics
         printf("%-18s %9zu %9zu %8.4f %9.5f %10.5f %8.4f %10.3f\n", model->heads[h].name, m->n, m->positives, m->auc,
                m->logloss, m->constant_logloss, m->ece, m->expected_over_observed);
     }
+}
+
+static void print_bins(const struct model *model, const struct metrics *metrics)
+{
+    printf("\n%-18s %3s %9s %9s %10s %10s %10s %10s\n", "head", "bin", "n", "positives", "expected", "observed", "low",
+           "high");
+    for (size_t h = 0; h < model->shape.heads; h++) {
+        for (size_t b = 0; b < METRICS_BINS; b++) {
+            const struct metrics_bin *bin = &metrics[h].bins[b];
+            double low, high;
+            metrics_interval(bin->positives, bin->n, &low, &high);
+            printf("%-18s %3zu %9zu %9zu %10.6f %10.6f %10.6f %10.6f\n", model->heads[h].name, b + 1, bin->n,
+                   bin->positives, bin->expected, bin->n == 0 ? 0.0 : (double)bin->positives / (double)bin->n, low,
+                   high);
+        }
+    }
+}
+
+static enum status write_plot(const struct model *model, const struct metrics *metrics, struct err *err)
+{
+    struct buf svg = BUF_INIT;
+    reliability_svg(model, metrics, &svg);
+    enum status s = buf_status(&svg, err);
+    if (s == STATUS_OK)
+        s = file_write_atomic(plot, svg.data, svg.length, 0644, err);
+    buf_done(&svg);
+    return s;
+}
+
+static void write_bins(struct json_writer *w, const struct metrics *m)
+{
+    json_write_key(w, "bins");
+    json_write_array(w);
+    for (size_t b = 0; b < METRICS_BINS; b++) {
+        json_write_object(w);
+        json_write_key(w, "n");
+        json_write_int(w, (int64_t)m->bins[b].n);
+        json_write_key(w, "positives");
+        json_write_int(w, (int64_t)m->bins[b].positives);
+        json_write_key(w, "expected");
+        json_write_number(w, m->bins[b].expected);
+        json_write_object_end(w);
+    }
+    json_write_array_end(w);
 }
 
 static void write_head(struct json_writer *w, const char *name, const struct metrics *m)
@@ -50,6 +98,7 @@ static void write_head(struct json_writer *w, const char *name, const struct met
         json_write_key(w, VALUES[i].name);
         json_write_number(w, VALUES[i].value);
     }
+    write_bins(w, m);
     json_write_object_end(w);
 }
 
@@ -90,6 +139,10 @@ static enum status run(char **paths, int32_t first_day, int32_t last_day, struct
         s = print_json(model, metrics, err);
     else if (s == STATUS_OK)
         print_table(model, metrics);
+    if (s == STATUS_OK && reliability && !json)
+        print_bins(model, metrics);
+    if (s == STATUS_OK && plot != NULL)
+        s = write_plot(model, metrics, err);
     model_free(model);
     dataset_free(dataset);
     return s;

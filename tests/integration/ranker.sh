@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# trimtab-ranker from the command line: what bench prints, and what is wrong usage.   tests/integration/ranker.sh BIN
+# trimtab-ranker from the command line: what evaluate and bench print, and what is wrong usage.   tests/integration/ranker.sh BIN
 bin=$1
 . tests/lib/experimentd.sh
 
@@ -14,6 +14,16 @@ says() { grep -qF -- "$1" "$work/out" "$work/err" || fail "\"$1\" was not printe
 holds() { jq -e "$1" "$work/out" >/dev/null || fail "$1 does not hold: $(cat "$work/out")"; }
 
 make_model
+
+# --- evaluate
+run 0 evaluate "$work/model" "$work/dataset" --reliability --plot "$work/plot.svg"; says "expected"
+[ "$(grep -c '^click ' "$work/out")" = 16 ] || fail "one line and fifteen bins of click were expected: $(cat "$work/out")"
+[ "$(grep -c '<circle' "$work/plot.svg")" = 45 ] || fail "three heads with fifteen bins were not drawn"
+[ "$(tail -n 1 "$work/plot.svg")" = '</svg>' ] || fail "the plot has no end"
+run 1 evaluate "$work/model" "$work/dataset" --plot "$work/none/plot.svg"; says "$work/none"
+run 0 evaluate "$work/model" "$work/dataset" --json
+holds '.heads.click | (.bins | length) == 15 and ([.bins[].n] | add) == .n and ([.bins[].positives] | add) == .positives'
+holds '.heads.save.bins | map(.expected) | . == sort'
 
 # --- bench
 run 2 bench; says "give a MODEL or --network SHAPE"

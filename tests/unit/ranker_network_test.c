@@ -239,6 +239,31 @@ static void test_calibration_error_averages_in_bins(void **state)
     for (size_t b = 0; b < METRICS_BINS; b++)
         expected += fabs((double)(b + 1) / 32.0 - 0.25) / METRICS_BINS;
     assert_close(m.ece, expected, 1e-6);
+    for (size_t b = 0; b < METRICS_BINS; b++) {
+        assert_int_equal(m.bins[b].n, 4);
+        assert_int_equal(m.bins[b].positives, 1);
+        assert_close(m.bins[b].expected, (double)(b + 1) / 32.0, 1e-7);
+    }
+}
+
+/* The ends of Wilson's interval solve (x - p)^2 = z^2 x (1 - x) / n. */
+static void test_interval(void **state)
+{
+    (void)state;
+    double low, high;
+    metrics_interval(7, 40, &low, &high);
+    const double z = 1.959963984540054, p = 7.0 / 40.0;
+    assert_close((low - p) * (low - p), z * z * low * (1.0 - low) / 40.0, 1e-12);
+    assert_close((high - p) * (high - p), z * z * high * (1.0 - high) / 40.0, 1e-12);
+    assert_true(low < p && p < high);
+    metrics_interval(0, 40, &low, &high);
+    assert_close(low, 0.0, 0.0);
+    assert_close(high, z * z / (40.0 + z * z), 1e-12);
+    metrics_interval(40, 40, &low, &high);
+    assert_close(high, 1.0, 0.0);
+    metrics_interval(0, 0, &low, &high);
+    assert_close(low, 0.0, 0.0);
+    assert_close(high, 1.0, 0.0);
 }
 
 int main(void)
@@ -249,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_log_loss_is_stable),
         cmocka_unit_test(test_adam),
         cmocka_unit_test(test_platt),
+        cmocka_unit_test(test_interval),
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_calibration_error_averages_in_bins),
     };
