@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# trimtab-ranker from the command line: what evaluate and bench print, and what is wrong usage.   tests/integration/ranker.sh BIN
+# trimtab-ranker from the command line: what evaluate, explain and bench print, and what is wrong usage.   tests/integration/ranker.sh BIN
 bin=$1
 . tests/lib/experimentd.sh
 
@@ -24,6 +24,21 @@ run 1 evaluate "$work/model" "$work/dataset" --plot "$work/none/plot.svg"; says 
 run 0 evaluate "$work/model" "$work/dataset" --json
 holds '.heads.click | (.bins | length) == 15 and ([.bins[].n] | add) == .n and ([.bins[].positives] | add) == .positives'
 holds '.heads.save.bins | map(.expected) | . == sort'
+
+# --- explain
+run 2 explain "$work/model" "$work/dataset" 5 1; says "--weights HEAD=W,.. is missing"
+run 1 explain "$work/model" "$work/dataset" 5 1 --weights clicks=1; says "the model has no head clicks"
+run 1 explain "$work/model" "$work/dataset" 5 1 --weights click=x; says "click needs a number"
+run 1 explain "$work/model" "$work/dataset" 5 1 --weights click=0; says "all weights are 0"
+run 1 explain "$work/model" "$work/dataset" 5 1 --weights click=1 --context tab; says "tab needs a value"
+run 1 explain "$work/model" "$work/dataset" 5 1 --weights click=1 --context tap=1; says "context tap is unknown: the model knows tab"
+run 0 explain "$work/model" "$work/dataset" nobody 1 2 --weights click=1; says "user nobody (unknown)"
+run 0 explain "$work/model" "$work/dataset" 5 6 7 nothing 12 --weights click=1,save=2.5,hide=-3 --context tab=1 --json
+holds '.known and (.model_hash | length) == 64 and [.items[].rank] == [1, 2, 3, 4]'
+holds '[.items[] | select(.known | not) | .item] == ["nothing"]'
+holds '[.items[].utility] == ([.items[].utility] | sort | reverse)'
+holds 'all(.items[]; (.utility - ([.heads[].contribution] | add) | fabs) < 1e-12)'
+holds 'all(.items[].heads; .hide.contribution == -3 * .hide.probability and .save.contribution == 2.5 * .save.probability)'
 
 # --- bench
 run 2 bench; says "give a MODEL or --network SHAPE"
