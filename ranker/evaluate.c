@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/core/mem.h"
+#include "ranker/bootstrap.h"
 #include "ranker/samples.h"
 #include "ranker/train.h"
 
@@ -19,44 +20,74 @@ static enum status find_heads(const struct model *model, const struct dataset *d
     return STATUS_OK;
 }
 
-static enum status measure(const struct model *model, const struct samples *samples, const size_t *heads,
-                           struct workers *workers, struct metrics *ret, struct err *err)
+/* The user of every sample. */
+static enum status find_users(const struct samples *samples, uint32_t **ret, struct err *err)
+{
+    *ret = mem_alloc(samples->n, sizeof **ret);
+    if (*ret == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < samples->n; i++)
+        (*ret)[i] = samples->dataset->row_users[samples->rows[i]];
+    return STATUS_OK;
+}
+
+/* p [n * model heads], calibrated; heads [model heads]: where each is in the labels. */
+static enum status measure_heads(const struct model *model, const struct samples *samples, const size_t *heads,
+                                 const struct evaluate_options *options, const float *p, struct metrics *ret,
+                                 struct err *err)
 {
     const size_t n_heads = model->shape.heads;
+    uint32_t *users = NULL;
+    enum status s = options->replicates > 0 ? find_users(samples, &users, err) : STATUS_OK;
+    const struct bootstrap bootstrap = {options->replicates, options->seed, users, dataset_n_users(samples->dataset)};
+    for (size_t h = 0; h < n_heads && s == STATUS_OK; h++) {
+        s = metrics_of(p + h, n_heads, samples->labels, heads[h], samples->n, &ret[h], err);
+        if (s == STATUS_OK && users != NULL)
+            s = bootstrap_intervals(&bootstrap, p + h, n_heads, samples->labels, heads[h], samples->n, &ret[h], err);
+    }
+    mem_free(users);
+    return s;
+}
+
+static enum status measure(const struct model *model, const struct samples *samples, const size_t *heads,
+                           const struct evaluate_options *options, struct workers *workers, struct metrics *ret,
+                           struct err *err)
+{
+    const size_t n_heads = model->shape.heads;
+    const struct learnt learnt = {model->theta, model->embeddings, &model->effects};
     float *p = mem_alloc(samples->n * n_heads, sizeof *p);
     if (p == NULL)
         return err_no_memory(err);
-    const struct learnt learnt = {model->theta, model->embeddings, &model->effects};
     enum status s = samples_predict(samples, &model->shape, &learnt, workers, p, err);
-    for (size_t h = 0; h < n_heads && s == STATUS_OK; h++) {
-        for (size_t i = 0; i < samples->n; i++)
-            p[i * n_heads + h] = platt_probability(&model->heads[h].platt, (double)p[i * n_heads + h]);
-        s = metrics_of(p + h, n_heads, samples->labels, heads[h], samples->n, &ret[h], err);
-    }
+    for (size_t i = 0; i < samples->n * n_heads && s == STATUS_OK; i++)
+        p[i] = platt_probability(&model->heads[i % n_heads].platt, (double)p[i]);
+    if (s == STATUS_OK)
+        s = measure_heads(model, samples, heads, options, p, ret, err);
     mem_free(p);
     return s;
 }
 
 static enum status evaluate_rows(const struct model *model, const struct dataset *d, const uint32_t *rows, size_t n,
-                                 size_t threads, struct metrics *ret, struct err *err)
+                                 const struct evaluate_options *options, struct metrics *ret, struct err *err)
 {
     size_t heads[DATASET_MAX_HEADS];
     struct samples samples = {0};
     struct workers *workers = NULL;
     TRY(find_heads(model, d, heads, err));
     TRY(features_fit(model->features, d, err));
-    TRY(workers_new(threads, &workers, err));
+    TRY(workers_new(options->threads > 0 ? options->threads : 1, &workers, err));
     enum status s = samples_new(model->features, d, rows, n, &samples, err);
     if (s == STATUS_OK)
-        s = measure(model, &samples, heads, workers, ret, err);
+        s = measure(model, &samples, heads, options, workers, ret, err);
     samples_done(&samples);
     workers_free(workers);
     return s;
 }
 
-enum status evaluate(const struct model *model, const struct dataset *d, int32_t first_day, int32_t last_day,
-                     size_t threads, struct metrics *ret, struct err *err)
+enum status evaluate(const struct model *model, const struct dataset *d, const struct evaluate_options *options,
+                     struct metrics *ret, struct err *err)
 {
+    const int32_t first_day = options->first_day, last_day = options->last_day;
     uint32_t *rows = NULL;
     size_t n = 0;
     const bool every = first_day == 0 && last_day == 0;
@@ -65,7 +96,7 @@ enum status evaluate(const struct model *model, const struct dataset *d, int32_t
     if (n == 0)
         s = err_set(err, STATUS_INVALID, "no impressions in the days %d..%d of the dataset", first_day, last_day);
     else
-        s = evaluate_rows(model, d, rows, n, threads, ret, err);
+        s = evaluate_rows(model, d, rows, n, options, ret, err);
     mem_free(rows);
     return s;
 }

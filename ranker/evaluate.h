@@ -5,9 +5,16 @@
 #include "ranker/metrics.h"
 #include "ranker/model.h"
 
-/* Heads are the model's; the dataset must have them too. first_day and last_day both 0: every day.
+struct evaluate_options {
+    int32_t first_day, last_day; /* both 0: every day */
+    size_t threads;              /* 0: 1 */
+    size_t replicates;           /* of the bootstrap over users (bootstrap.h); 0: no intervals */
+    uint64_t seed;               /* of the bootstrap */
+};
+
+/* Heads are the model's; the dataset must have them too.
  * ret [model->shape.heads].  STATUS_INVALID: a head or column is missing, or the days hold no rows. */
-MUST_CHECK enum status evaluate(const struct model *model, const struct dataset *dataset, int32_t first_day,
-                                int32_t last_day, size_t threads, struct metrics *ret, struct err *err);
+MUST_CHECK enum status evaluate(const struct model *model, const struct dataset *dataset,
+                                const struct evaluate_options *options, struct metrics *ret, struct err *err);
 
 #endif

@@ -75,6 +75,7 @@ static struct metrics compute(const struct pair *pairs, size_t n)
     m.expected_over_observed = m.positives == 0 ? nan("") : expected / (double)m.positives;
     m.auc = m.positives == 0 || m.positives == n ? nan("") : auc_of(pairs, n, m.positives);
     m.ece = fill_bins(pairs, n, m.bins);
+    m.auc_interval = m.logloss_interval = m.ratio_interval = (struct metrics_interval){nan(""), nan("")};
     return m;
 }
 

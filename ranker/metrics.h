@@ -22,10 +22,16 @@ struct metrics_bin {
     double expected; /* mean p; NaN in an empty bin */
 };
 
+struct metrics_interval {
+    double low, high;
+};
+
 struct metrics {
     size_t n, positives;
     double auc, logloss, constant_logloss, ece, expected_over_observed;
     struct metrics_bin bins[METRICS_BINS];
+    /* 95 %, by bootstrap_intervals(); NaN before. */
+    struct metrics_interval auc_interval, logloss_interval, ratio_interval;
 };
 
 /* Wilson's interval (1927) with 95 % of the share positives / n; 0 .. 1 when n is 0. */

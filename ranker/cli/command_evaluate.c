@@ -12,11 +12,13 @@
 
 static const char *days, *plot;
 static bool json, reliability;
-static int64_t threads = 2;
+static int64_t threads = 2, intervals, seed = 1;
 
 const struct opt EVALUATE_OPTIONS[] = {
     {"days", OPT_TEXT, &days, "A..B", "days to judge on, yyyymmdd..yyyymmdd (default: all)", 0, 0},
     {"threads", OPT_INT, &threads, "N", "threads; the result does not depend on it", 1, WORKERS_MAX},
+    {"intervals", OPT_INT, &intervals, "N", "95 % intervals from N draws of the users, such as 1000", 0, 100000},
+    {"seed", OPT_INT, &seed, "N", "seed of those draws", 0, 9e15},
     {"reliability", OPT_FLAG, &reliability, NULL, "print the bins of each head too", 0, 0},
     {"plot", OPT_TEXT, &plot, "FILE", "draw the bins of each head as an SVG image", 0, 0},
     {"json", OPT_FLAG, &json, NULL, "print JSON", 0, 0},
@@ -31,6 +33,17 @@ static void print_table(const struct model *model, const struct metrics *metrics
         const struct metrics *m = &metrics[h];
         printf("%-18s %9zu %9zu %8.4f %9.5f %10.5f %8.4f %10.3f\n", model->heads[h].name, m->n, m->positives, m->auc,
                m->logloss, m->constant_logloss, m->ece, m->expected_over_observed);
+    }
+}
+
+static void print_intervals(const struct model *model, const struct metrics *metrics)
+{
+    printf("\n%-18s %19s %21s %17s\n", "95 %, by users", "auc", "logloss", "exp/obs");
+    for (size_t h = 0; h < model->shape.heads; h++) {
+        const struct metrics *m = &metrics[h];
+        printf("%-18s   %8.4f %8.4f   %9.5f %9.5f   %7.3f %7.3f\n", model->heads[h].name, m->auc_interval.low,
+               m->auc_interval.high, m->logloss_interval.low, m->logloss_interval.high, m->ratio_interval.low,
+               m->ratio_interval.high);
     }
 }
 
@@ -78,6 +91,15 @@ static void write_bins(struct json_writer *w, const struct metrics *m)
     json_write_array_end(w);
 }
 
+static void write_interval(struct json_writer *w, const char *name, struct metrics_interval interval)
+{
+    json_write_key(w, name);
+    json_write_array(w);
+    json_write_number(w, interval.low);
+    json_write_number(w, interval.high);
+    json_write_array_end(w);
+}
+
 static void write_head(struct json_writer *w, const char *name, const struct metrics *m)
 {
     json_write_key(w, name);
@@ -97,6 +119,11 @@ static void write_head(struct json_writer *w, const char *name, const struct met
     for (size_t i = 0; i < sizeof VALUES / sizeof *VALUES; i++) {
         json_write_key(w, VALUES[i].name);
         json_write_number(w, VALUES[i].value);
+    }
+    if (intervals > 0) {
+        write_interval(w, "auc_interval", m->auc_interval);
+        write_interval(w, "logloss_interval", m->logloss_interval);
+        write_interval(w, "expected_over_observed_interval", m->ratio_interval);
     }
     write_bins(w, m);
     json_write_object_end(w);
@@ -125,7 +152,7 @@ static enum status print_json(const struct model *model, const struct metrics *m
     return s;
 }
 
-static enum status run(char **paths, int32_t first_day, int32_t last_day, struct err *err)
+static enum status run(char **paths, const struct evaluate_options *options, struct err *err)
 {
     struct metrics metrics[DATASET_MAX_HEADS];
     struct model *model = NULL;
@@ -134,11 +161,13 @@ static enum status run(char **paths, int32_t first_day, int32_t last_day, struct
     if (s == STATUS_OK)
         s = dataset_read(paths[1], &dataset, err);
     if (s == STATUS_OK)
-        s = evaluate(model, dataset, first_day, last_day, (size_t)threads, metrics, err);
+        s = evaluate(model, dataset, options, metrics, err);
     if (s == STATUS_OK && json)
         s = print_json(model, metrics, err);
     else if (s == STATUS_OK)
         print_table(model, metrics);
+    if (s == STATUS_OK && intervals > 0 && !json)
+        print_intervals(model, metrics);
     if (s == STATUS_OK && reliability && !json)
         print_bins(model, metrics);
     if (s == STATUS_OK && plot != NULL)
@@ -152,8 +181,9 @@ int command_evaluate(int n, char **operands)
 {
     (void)n;
     struct err err = ERR_INIT;
-    int32_t first_day = 0, last_day = 0;
-    if (days != NULL && day_range(days, &first_day, &last_day, &err) != STATUS_OK)
+    struct evaluate_options options = {
+        .threads = (size_t)threads, .replicates = (size_t)intervals, .seed = (uint64_t)seed};
+    if (days != NULL && day_range(days, &options.first_day, &options.last_day, &err) != STATUS_OK)
         return command_usage(err.text);
-    return run(operands, first_day, last_day, &err) == STATUS_OK ? EXIT_DONE : command_failed(&err);
+    return run(operands, &options, &err) == STATUS_OK ? EXIT_DONE : command_failed(&err);
 }

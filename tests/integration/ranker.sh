@@ -25,6 +25,10 @@ run 0 evaluate "$work/model" "$work/dataset" --json
 holds '.heads.click | (.bins | length) == 15 and ([.bins[].n] | add) == .n and ([.bins[].positives] | add) == .positives'
 holds '.heads.save.bins | map(.expected) | . == sort'
 
+run 0 evaluate "$work/model" "$work/dataset" --intervals 100; says "95 %, by users"
+run 0 evaluate "$work/model" "$work/dataset" --intervals 100 --seed 3 --json
+holds 'all(.heads[]; .auc_interval[0] < .auc and .auc < .auc_interval[1] and .logloss_interval[0] < .logloss_interval[1])'
+
 # --- explain
 run 2 explain "$work/model" "$work/dataset" 5 1; says "--weights HEAD=W,.. is missing"
 run 1 explain "$work/model" "$work/dataset" 5 1 --weights clicks=1; says "the model has no head clicks"

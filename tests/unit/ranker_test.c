@@ -81,7 +81,8 @@ static void test_learns_the_truth(void **state)
     struct err err = ERR_INIT;
     struct metrics m[3], best;
     const int32_t day = TOY_FIRST_DAY + TOY_DAYS - 1;
-    assert_ok(evaluate(f->model, f->dataset, day, day, 1, m, &err), &err);
+    assert_ok(evaluate(f->model, f->dataset, &(struct evaluate_options){.first_day = day, .last_day = day}, m, &err),
+              &err);
     size_t n = 0;
     float p[ROWS];
     uint32_t labels[ROWS];
@@ -294,11 +295,13 @@ static void test_other_datasets_are_refused(void **state)
     assert_refused(features_fit(f->model->features, d, &err), STATUS_INVALID, &err, "history 2 of the dataset is Like");
     d->histories[1].name[0] = 'l';
     d->head_names[1][0] = 'S';
-    assert_refused(evaluate(f->model, d, 0, 0, 1, m, &err), STATUS_INVALID, &err, "lacks the head save");
+    assert_refused(evaluate(f->model, d, &(struct evaluate_options){0}, m, &err), STATUS_INVALID, &err,
+                   "lacks the head save");
     d->head_names[1][0] = 's';
-    assert_ok(evaluate(f->model, d, 0, 0, 1, m, &err), &err);
-    assert_refused(evaluate(f->model, d, 20300101, 20300102, 1, m, &err), STATUS_INVALID, &err,
-                   "no impressions in the days 20300101..20300102");
+    assert_ok(evaluate(f->model, d, &(struct evaluate_options){0}, m, &err), &err);
+    assert_refused(
+        evaluate(f->model, d, &(struct evaluate_options){.first_day = 20300101, .last_day = 20300102}, m, &err),
+        STATUS_INVALID, &err, "no impressions in the days 20300101..20300102");
     dataset_free(d);
 }
 
