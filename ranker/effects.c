@@ -33,12 +33,16 @@ enum status effects_new(size_t n_heads, const size_t n[EFFECTS_SIDES], struct ef
 
 enum status effects_copy(const struct effects *from, struct effects *ret, struct err *err)
 {
-    struct effects effects = {0};
-    TRY(effects_new(from->n_heads, from->n, &effects, err));
+    struct effects effects = {.n_heads = from->n_heads};
     for (size_t side = 0; side < EFFECTS_SIDES; side++) {
-        memcpy(effects.mean[side], from->mean[side], from->n[side] * from->n_heads * sizeof(float));
-        mem_free(effects.variance[side]);
-        effects.variance[side] = NULL;
+        const size_t n = from->n[side] * from->n_heads;
+        effects.n[side] = from->n[side];
+        effects.mean[side] = mem_alloc(n, sizeof(float));
+        if (effects.mean[side] == NULL) {
+            effects_done(&effects);
+            return err_no_memory(err);
+        }
+        memcpy(effects.mean[side], from->mean[side], n * sizeof(float));
     }
     *ret = effects;
     return STATUS_OK;

@@ -70,7 +70,7 @@ static enum status measure(const struct model *model, const struct samples *samp
 static enum status evaluate_rows(const struct model *model, const struct dataset *d, const uint32_t *rows, size_t n,
                                  const struct evaluate_options *options, struct metrics *ret, struct err *err)
 {
-    size_t heads[DATASET_MAX_HEADS];
+    size_t heads[DATASET_MAX_HEADS] = {0};
     struct samples samples = {0};
     struct workers *workers = NULL;
     TRY(find_heads(model, d, heads, err));
