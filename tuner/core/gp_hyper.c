@@ -20,7 +20,7 @@ static void fix(struct hyper_prior_entry *entry, double value)
     entry->lo = entry->hi = value;
 }
 
-/* Root mean square of the noise that was told. */
+/* Root mean square of the noise that was told; 0 without points. */
 static double noise_sd(const struct gp_data *data)
 {
     const double *block = data->noise;
@@ -31,7 +31,14 @@ static double noise_sd(const struct gp_data *data)
             sum += block[i * (size + 1)];
         block += size * size;
     }
-    return sqrt(sum / (double)data->n);
+    return data->n > 0 ? sqrt(sum / (double)data->n) : 0.0;
+}
+
+/* Of a warp that the noise leaves visible (warp.h). */
+static double largest_warp(const struct gp_data *data)
+{
+    const double sd = noise_sd(data);
+    return sd > 0.02 ? fmax(0.2 / sd, 0.02) : 10.0;
 }
 
 enum status hyper_prior_init(struct hyper_prior *prior, const char *name, const struct gp_data *data, bool round_effect,
@@ -53,7 +60,7 @@ enum status hyper_prior_init(struct hyper_prior *prior, const char *name, const 
     extra[GP_MISFIT] = normal(log(0.02), 1.0, log(1e-3), 0.0);
     extra[GP_NOISE] = normal(-2.0, 1.0, log(1e-4), log(3.0));
     extra[GP_ROUND] = normal(log(0.03), 1.0, log(1e-4), 0.0);
-    extra[GP_WARP] = normal(log(0.05), 1.5, log(0.01), log(fmin(10.0, fmax(0.2 / noise_sd(data), 0.02))));
+    extra[GP_WARP] = normal(log(0.05), 1.5, log(0.01), log(largest_warp(data)));
     bool unknown = false;
     for (size_t i = 0; i < data->n; i++)
         unknown = unknown || data->unknown[i];
