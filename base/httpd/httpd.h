@@ -2,9 +2,10 @@
  *
  *   READING --body complete--> handler --> REPLIED
  *      |                          '------> DEFERRED --httpd_finish (any thread)--> REPLIED
+ *      |           '-> STREAMING --pull returns false, client gone, httpd_stop--> over
  *      '--too large 413, too slow: dropped
- * A handler returns a status: not STATUS_OK becomes {"error":{"code":"INVALID","message":"..."}} with status_http().
- *                  '-> STREAMING --pull returns false, client gone, httpd_stop--> over
+ * A handler returns a status: not STATUS_OK becomes {"error":{"code":"INVALID","message":"..."}} with status_http(); a
+ * 503 carries Retry-After: 1.
  * To defer it calls httpd_defer() first and returns STATUS_OK; httpd_finish() must then be called exactly once, perhaps
  * before the handler has returned.  A handler that defers and then returns a failure is answered with it, and
  * httpd_finish() must not be called.  A request is valid until it is answered.  Handlers run on the server's threads

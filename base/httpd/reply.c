@@ -94,6 +94,8 @@ static void add_headers(const struct httpd_request *request, struct MHD_Response
     add_header(response, "X-Content-Type-Options", "nosniff");
     if (s == STATUS_UNAUTHORIZED)
         add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (s != STATUS_OK && status_http(s) == 503)
+        add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     if (stopping)
         add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     for (size_t i = 0; i < request->n_headers; i++)

@@ -55,6 +55,13 @@ static enum status refuse(struct httpd_request *request, void *context, struct e
     return err_set(err, STATUS_UNPROCESSABLE, "field \"x\" is 7351");
 }
 
+static enum status busy(struct httpd_request *request, void *context, struct err *err)
+{
+    (void)request;
+    (void)context;
+    return err_set(err, STATUS_UNAVAILABLE, "the disk is full");
+}
+
 static void *finish_now(void *request)
 {
     buf_text(httpd_reply(request), "{}");
@@ -122,10 +129,15 @@ static enum status flood_stream(struct httpd_request *request, void *context, st
 }
 
 static const struct httpd_route ROUTES[] = {
-    {"GET", "/hello/{exp}", hello, 0, NULL},  {"POST", "/echo", echo, BODY_MAX, "events"},
-    {"PUT", "/echo", echo, BODY_MAX, "*"},    {"GET", "/fail", refuse, 0, NULL},
-    {"GET", "/defer", defer, 0, NULL},        {"GET", "/stream", stream, 0, NULL},
-    {"GET", "/flood", flood_stream, 0, NULL}, {NULL, NULL, NULL, 0, NULL},
+    {"GET", "/hello/{exp}", hello, 0, NULL},
+    {"POST", "/echo", echo, BODY_MAX, "events"},
+    {"PUT", "/echo", echo, BODY_MAX, "*"},
+    {"GET", "/fail", refuse, 0, NULL},
+    {"GET", "/busy", busy, 0, NULL},
+    {"GET", "/defer", defer, 0, NULL},
+    {"GET", "/stream", stream, 0, NULL},
+    {"GET", "/flood", flood_stream, 0, NULL},
+    {NULL, NULL, NULL, 0, NULL},
 };
 
 struct fixture {
@@ -250,6 +262,10 @@ static void routes_parameters_and_queries(void **state)
     assert_refused(ask(&f, "GET", "/hello/%C0%AF", NULL), STATUS_INVALID, &f.err, "UTF-8");
     assert_refused(ask(&f, "GET", "/hello/", NULL), STATUS_NOT_FOUND, &f.err, "/hello/");
     assert_refused(ask(&f, "GET", "/fail", NULL), STATUS_UNPROCESSABLE, &f.err, "field \"x\" is 7351");
+    const int fd = dial(&f);
+    say(fd, "GET /busy HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_true(hear(fd, "Retry-After: 1"));
+    close(fd);
     assert_int_equal(f.http, 422);
     assert_ok(ask(&f, "POST", "/echo", "seven"), &f.err);
     assert_int_equal(f.http, 201);
