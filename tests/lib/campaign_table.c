@@ -73,7 +73,7 @@ double campaign_arm_se(const struct campaign_table *table, const struct campaign
     double users = 0.0;
     for (int m = 0; m < WORLD_METHODS; m++)
         users = fmax(users, mean_users(table, world, (enum world_method)m, table->rounds));
-    return world->unit_sd / sqrt(users / (double)table->rounds / (k + sqrt(k)));
+    return users > 0.0 ? world->unit_sd / sqrt(users / (double)table->rounds / (k + sqrt(k))) : nan("");
 }
 
 double campaign_users_to(const struct campaign_table *table, const struct campaign_world *world,
