@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* One line whatever was quoted in it: names of members and paths may hold any byte. */
 PRINTF_LIKE(2, 0)
 static void err_vprint(struct err *err, const char *format, va_list args)
 {
     if (vsnprintf(err->text, sizeof err->text, format, args) < 0)
         err->text[0] = '\0';
+    for (char *c = err->text; *c != '\0'; c++)
+        *c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
 }
 
 enum status err_set(struct err *err, enum status s, const char *format, ...)

@@ -22,6 +22,8 @@ static void test_err_wrap_puts_context_in_front(void **state)
     assert_int_equal(err_wrap(&err, STATUS_INVALID, "fit campaign %d", 7), STATUS_INVALID);
     assert_string_equal(err.text, "fit campaign 7: y is NaN");
     assert_int_equal(err_set(NULL, STATUS_IO, "nobody listens"), STATUS_IO);
+    assert_int_equal(err_set(&err, STATUS_INVALID, "member \"%s\"", "a\nb\x7f"), STATUS_INVALID);
+    assert_string_equal(err.text, "member \"a?b?\"");
 }
 
 static void test_http_and_status_agree(void **state)
