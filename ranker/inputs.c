@@ -1,5 +1,6 @@
 #include "ranker/inputs.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ static void encode_codes(struct encoder *e, const struct feature *feature, size_
 {
     struct inputs *to = e->to;
     if (feature->source == SOURCE_ID) {
+        assert(e->ids != NULL);
         map_texts(feature, e->ids, e->map);
         for (size_t i = 0; i < to->n; i++)
             to->codes[i * to->n_codes + at] = e->map[i];
@@ -59,6 +61,7 @@ static void encode_numbers(struct encoder *e, const struct feature *feature, siz
     const size_t n_cross = cross_count(e->d);
     const struct column *column = feature->source == SOURCE_COLUMN ? table_find(e->table, feature->name) : NULL;
     const double *numbers = column == NULL ? NULL : column->numbers;
+    assert(feature->source != SOURCE_CROSS || e->cross != NULL);
     for (size_t i = 0; i < to->n; i++) {
         double value = nan("");
         if (feature->source == SOURCE_CROSS)
@@ -102,6 +105,7 @@ static enum status encode(struct encoder *e, const struct features *features, en
     struct inputs *to = e->to;
     const size_t n_ids = e->ids != NULL ? e->ids->n : 0;
     double *cross = NULL;
+    assert(e->table != NULL || (side != SIDE_USER && side != SIDE_ITEM));
     to->n = side == SIDE_USER || side == SIDE_ITEM ? e->table->n : n_rows;
     set_sizes(features, side, to);
     to->codes = mem_alloc(to->n * to->n_codes, sizeof *to->codes);
@@ -163,6 +167,7 @@ void inputs_fill(const struct features *features, const struct inputs *inputs, s
     for (size_t f = inputs->first; f < inputs->end; f++) {
         const struct feature *feature = &features->list[f];
         const bool hide_it = row == SIZE_MAX || hidden(hide, feature->source);
+        assert(hide_it || (from != NULL && numbers != NULL));
         float *to = x + feature->offset;
         if (feature->kind == COLUMN_TEXT) {
             *codes = hide_it ? 0 : *from;

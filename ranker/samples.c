@@ -90,7 +90,9 @@ static void predict_block(void *context, size_t block)
 }
 
 enum status samples_predict(const struct samples *samples, const struct network_shape *shape,
-                            const struct learnt *learnt, struct workers *workers, float *z, struct err *err)
+                            const struct learnt *learnt, struct workers *workers,
+                            float *z, /* NOLINT(readability-non-const-parameter): the workers write through it */
+                            struct err *err)
 {
     struct prediction p = {samples, shape, learnt, z, false};
     workers_run(workers, (samples->n + PREDICT_ROWS - 1) / PREDICT_ROWS, predict_block, &p);

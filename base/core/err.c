@@ -11,11 +11,13 @@ static void err_vprint(struct err *err, const char *format, va_list args)
 {
     if (vsnprintf(err->text, sizeof err->text, format, args) < 0)
         err->text[0] = '\0';
-    for (char *c = err->text; *c != '\0'; c++)
-        *c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
+    for (char *c = err->text; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    }
 }
 
-enum status err_set(struct err *err, enum status s, const char *format, ...)
+enum status(err_set)(struct err *err, enum status s, const char *format, ...)
 {
     if (err == NULL)
         return s;
@@ -34,7 +36,7 @@ static void append(struct err *err, const char *separator, const char *text)
         snprintf(err->text + used, sizeof err->text - used, "%s%s", separator, text);
 }
 
-enum status err_wrap(struct err *err, enum status s, const char *format, ...)
+enum status(err_wrap)(struct err *err, enum status s, const char *format, ...)
 {
     if (err == NULL)
         return s;
@@ -65,7 +67,7 @@ static enum status status_of_errno(int code)
     }
 }
 
-enum status err_errno(struct err *err, const char *format, ...)
+enum status(err_errno)(struct err *err, const char *format, ...)
 {
     int code = errno;
     enum status s = status_of_errno(code);
@@ -82,7 +84,7 @@ enum status err_errno(struct err *err, const char *format, ...)
     return s;
 }
 
-enum status err_no_memory(struct err *err)
+enum status(err_no_memory)(struct err *err)
 {
     return err_set(err, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
 }

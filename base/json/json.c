@@ -114,7 +114,7 @@ static size_t path_text(const struct json_at *at, char *ret)
     return n < PATH_SIZE ? n : PATH_SIZE - 1;
 }
 
-enum status json_refuse(const struct json_at *at, struct err *err, const char *format, ...)
+enum status(json_refuse)(const struct json_at *at, struct err *err, const char *format, ...)
 {
     char path[PATH_SIZE] = "", text[300];
     va_list args;

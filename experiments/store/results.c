@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <math.h>
 
 #include "base/stats/chi2.h"
@@ -229,6 +230,7 @@ static void write_guardrail(struct json_writer *w, const struct experiment *e, c
                             const struct measures *x, const struct guardrail_result *g)
 {
     bool final = round->life.state == ROUND_FINAL;
+    assert(x->n_metrics > 0);
     json_write_object(w);
     key_text(w, "arm", round->plan.arms[1 + g->effect / x->n_metrics].id);
     key_text(w, "metric", e->plan.metrics[g->effect % x->n_metrics].name);
@@ -264,6 +266,7 @@ static void write_effects(struct json_writer *w, const struct experiment *e, con
     json_write_key(w, "index");
     json_write_array(w);
     for (size_t i = 0; i < x->n_effects; i++) {
+        assert(x->n_metrics > 0);
         json_write_object(w);
         key_text(w, "arm", round->plan.arms[1 + i / x->n_metrics].id);
         key_text(w, "metric", e->plan.metrics[i % x->n_metrics].name);

@@ -15,6 +15,7 @@
  * model of each outcome.  Cost of a pool of m: m n^2 + m^2 n for the posterior, m MAX_TARGETS N_DRAWS a point.
  * Sources: Frazier, Powell & Dayanik (2009), The Knowledge-Gradient Policy for Correlated Normal Beliefs; batches:
  * Wu & Frazier (2016); constraints: Chen et al. (2021) in the form above. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -124,6 +125,7 @@ static void choose_targets(struct kg *kg)
 {
     const size_t m = kg->m;
     double lowest = HUGE_VAL;
+    assert(kg->belief[0].mean != NULL && kg->belief[0].cov != NULL);
     for (size_t i = 0; i < m; i++) {
         kg->score[i] = kg->belief[0].mean[i] + sqrt(kg->belief[0].cov[i * m + i]);
         lowest = fmin(lowest, kg->belief[0].mean[i]);

@@ -155,7 +155,7 @@ void sobol_normals(struct rng *rng, size_t n_points, size_t n_draws, double *ret
 {
     struct sobol sobol;
     uint32_t order[SOBOL_MAX_DRAWS];
-    double point[SOBOL_MAX_DIM];
+    double point[SOBOL_MAX_DIM] = {0.0};
     const size_t dim = n_points < SOBOL_MAX_DIM ? n_points : SOBOL_MAX_DIM;
     assert(n_draws <= SOBOL_MAX_DRAWS);
     for (uint32_t j = 0; j < n_draws; j++)
