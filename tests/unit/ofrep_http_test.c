@@ -164,6 +164,29 @@ static void exposures_by_event_count_like_ranked_ones(void **state)
     lab_remove(&own);
 }
 
+/* In the washout a unit is served and not counted; a restart finds its exposure event and goes on. */
+static void a_washout_survives_a_restart(void **state)
+{
+    (void)state;
+    struct lab lab = {0};
+    char body[1000], unit[20], arm[20];
+    const char *end = strrchr(LAB_ROUND, '0'); /* the last 0, of washout_ms */
+    assert_non_null(end);
+    snprintf(body, sizeof body, "%.*s1000}", (int)(end - LAB_ROUND), LAB_ROUND);
+    open_feed(&lab, false);
+    json_free(lab_json(&lab, "PUT", "/v1/experiments/feed/rounds/1", body, 201));
+    for (int u = 0; u < 10; u++) {
+        snprintf(unit, sizeof unit, "u%d", u);
+        expose(&lab, unit, arm);
+    }
+    lab_stop(&lab);
+    lab_start(&lab, START);
+    struct json *results = lab_json(&lab, "GET", RESULTS, NULL, 200);
+    assert_close(answer_number(results, "arms.0.units") + answer_number(results, "arms.1.units"), 0, 0);
+    json_free(results);
+    lab_remove(&lab);
+}
+
 static void send(struct lab *lab, const char *event, const char *outcome)
 {
     char body[400];
@@ -223,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_flag_is_an_experiment),
         cmocka_unit_test(refusals_have_the_protocols_form),
         cmocka_unit_test(exposures_by_event_count_like_ranked_ones),
+        cmocka_unit_test(a_washout_survives_a_restart),
         cmocka_unit_test(exposures_that_do_not_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
