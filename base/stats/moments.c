@@ -34,6 +34,11 @@ void moments_add_unit(struct moments *m)
     m->n++;
 }
 
+void moments_remove_unit(struct moments *m)
+{
+    m->n--;
+}
+
 void moments_change(struct moments *m, const int64_t *x, size_t column, int64_t value)
 {
     assert(value >= -MOMENTS_LIMIT && value <= MOMENTS_LIMIT);

@@ -37,6 +37,8 @@ void moments_done(struct moments *m); /* a zeroed or released one is fine */
 
 /* One unit more, its values all 0. */
 void moments_add_unit(struct moments *m);
+/* One unit less, whose values are all 0 again. */
+void moments_remove_unit(struct moments *m);
 /* The unit whose values are x [n_columns] goes from x[column] to `value`; x itself is left to the caller.  O(columns).
  * |value| <= MOMENTS_LIMIT (assert). */
 void moments_change(struct moments *m, const int64_t *x, size_t column, int64_t value);

@@ -1,6 +1,7 @@
 #include "experiments/core/keymap.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/core/mem.h"
 
@@ -65,6 +66,45 @@ enum status keymap_insert(struct keymap *map, struct key128 key, uint32_t value,
     map->keys[slot] = key;
     map->values[slot] = value + 1;
     map->n++;
+    return STATUS_OK;
+}
+
+/* Knuth, The Art of Computer Programming 3, 6.4, algorithm R: entries behind the hole move into it unless their own
+ * slot lies behind the hole. */
+bool keymap_remove(struct keymap *map, struct key128 key)
+{
+    if (!keymap_find(map, key, NULL))
+        return false;
+    const size_t mask = map->n_slots - 1;
+    size_t hole = slot_of(map, key);
+    for (size_t at = (hole + 1) & mask; map->values[at] != 0; at = (at + 1) & mask) {
+        size_t own = (size_t)map->keys[at].lo & mask;
+        if (((at - own) & mask) < ((at - hole) & mask))
+            continue;
+        map->keys[hole] = map->keys[at];
+        map->values[hole] = map->values[at];
+        hole = at;
+    }
+    map->keys[hole] = (struct key128){0, 0};
+    map->values[hole] = 0;
+    map->n--;
+    return true;
+}
+
+enum status keymap_copy(const struct keymap *map, struct keymap *ret, struct err *err)
+{
+    struct keymap copy = {.n_slots = map->n_slots, .n = map->n};
+    copy.keys = mem_alloc(map->n_slots, sizeof *copy.keys);
+    copy.values = mem_alloc(map->n_slots, sizeof *copy.values);
+    if (!copy.keys || !copy.values) {
+        keymap_done(&copy);
+        return err_no_memory(err);
+    }
+    if (map->n_slots > 0) {
+        memcpy(copy.keys, map->keys, map->n_slots * sizeof *copy.keys);
+        memcpy(copy.values, map->values, map->n_slots * sizeof *copy.values);
+    }
+    *ret = copy;
     return STATUS_OK;
 }
 

@@ -2,8 +2,8 @@
  *
  * Open addressing with linear probing, at most 3/4 full, doubling.  Keys come from a cryptographic hash, so their low
  * bits are the slot: nothing is mixed again, and nobody who does not know the salt can aim at one slot.  20 bytes a
- * slot, so 27 to 53 bytes an entry.  Entries are never removed.  Thread: owner only; lookups may run in parallel while
- * nobody inserts. */
+ * slot, so 27 to 53 bytes an entry.  Thread: owner only; lookups may run in parallel while nobody inserts or removes.
+ */
 #ifndef TRIMTAB_EXPERIMENTS_CORE_KEYMAP_H
 #define TRIMTAB_EXPERIMENTS_CORE_KEYMAP_H
 
@@ -30,6 +30,11 @@ void keymap_done(struct keymap *map);
 bool keymap_find(const struct keymap *map, struct key128 key, uint32_t *ret);
 /* The key is not there yet (assert); value < UINT32_MAX.  On failure the map is as it was. */
 MUST_CHECK enum status keymap_insert(struct keymap *map, struct key128 key, uint32_t value, struct err *err);
+
+/* Nothing of the key stays in memory; false when it was not there.  The map never shrinks. */
+bool keymap_remove(struct keymap *map, struct key128 key);
+/* ret is empty, and stays so on failure. */
+MUST_CHECK enum status keymap_copy(const struct keymap *map, struct keymap *ret, struct err *err);
 
 /* Heap held, in bytes. */
 size_t keymap_bytes(const struct keymap *map);

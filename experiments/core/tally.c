@@ -141,21 +141,30 @@ static enum status check_room(const struct tally *t, uint32_t unit, const char *
     return STATUS_OK;
 }
 
+/* What becomes of an event of a counted unit. */
+static enum event_outcome outcome_of(const struct tally *t, const char *type, int64_t age_ms)
+{
+    enum event_outcome outcome = EVENT_UNUSED;
+    for (size_t k = 0; k < t->layout.n_columns; k++) {
+        if (!asks_for(&t->layout.columns[k], type))
+            continue;
+        if (age_ms <= t->layout.columns[k].attribution_ms)
+            return EVENT_COUNTED;
+        outcome = EVENT_LATE;
+    }
+    return outcome;
+}
+
 enum status tally_event(struct tally *t, uint32_t unit, const char *type, int64_t value, int64_t age_ms,
                         int64_t event_ms, enum event_outcome *ret, struct err *err)
 {
     assert(unit < t->n_units && t->counted[unit]);
     TRY(check_room(t, unit, type, value, err));
-    enum event_outcome outcome = EVENT_UNUSED;
+    const enum event_outcome outcome = outcome_of(t, type, age_ms);
     for (size_t k = 0; k < t->layout.n_columns; k++) {
         const struct column *c = &t->layout.columns[k];
-        if (!asks_for(c, type))
+        if (!asks_for(c, type) || age_ms > c->attribution_ms)
             continue;
-        if (age_ms > c->attribution_ms) {
-            outcome = outcome == EVENT_UNUSED ? EVENT_LATE : outcome;
-            continue;
-        }
-        outcome = EVENT_COUNTED;
         add(t, unit, k, delta_of(c, value));
         t->arms[t->arm[unit]].events[k]++;
     }
@@ -165,6 +174,47 @@ enum status tally_event(struct tally *t, uint32_t unit, const char *type, int64_
         t->watermark_ms = event_ms;
     *ret = outcome;
     return STATUS_OK;
+}
+
+bool tally_counts(const struct tally *t, const char *type, int64_t age_ms)
+{
+    return outcome_of(t, type, age_ms) == EVENT_COUNTED;
+}
+
+void tally_forget_exposure(struct tally *t, uint32_t unit, int64_t items)
+{
+    struct arm_tally *arm = &t->arms[t->arm[unit]];
+    arm->requests--;
+    arm->impressions -= items;
+}
+
+void tally_forget_event(struct tally *t, uint32_t unit, const char *type, int64_t age_ms)
+{
+    t->late -= outcome_of(t, type, age_ms) == EVENT_LATE;
+    for (size_t k = 0; k < t->layout.n_columns; k++) {
+        const struct column *c = &t->layout.columns[k];
+        if (asks_for(c, type) && age_ms <= c->attribution_ms)
+            t->arms[t->arm[unit]].events[k]--;
+    }
+}
+
+/* Back to 0 column by column, as it came: what count_unit() and add() did to the sums is undone exactly. */
+void tally_forget_unit(struct tally *t, uint32_t unit)
+{
+    const struct layout *l = &t->layout;
+    struct moments *moments = &t->arms[t->arm[unit]].moments;
+    int64_t *total = t->total + unit * l->n_columns, x[LAYOUT_MAX_COLUMNS];
+    for (size_t k = 0; k < l->n_columns; k++)
+        x[k] = column_value(&l->columns[k], total[k]);
+    for (size_t k = 0; k < l->n_columns && t->counted[unit]; k++) {
+        moments_change(moments, x, k, 0);
+        x[k] = 0;
+    }
+    if (t->counted[unit])
+        moments_remove_unit(moments);
+    t->counted[unit] = false;
+    t->first_ms[unit] = 0;
+    memset(total, 0, l->n_columns * sizeof *total);
 }
 
 int64_t tally_least_units(const struct tally *t, const bool *stopped, bool *ret_all_stopped)

@@ -52,6 +52,15 @@ void tally_expose(struct tally *t, uint32_t unit, int64_t exposure_ms, int64_t i
 MUST_CHECK enum status tally_event(struct tally *t, uint32_t unit, const char *type, int64_t value, int64_t age_ms,
                                    int64_t event_ms, enum event_outcome *ret, struct err *err);
 
+/* Forgetting a unit: first each of its exposures and events, with what it was told then, then the unit itself; in
+ * between the tally is of no use.  Afterwards it is what it would be had the unit never come, but for the number, which
+ * stays taken and uncounted, and the watermark, which the caller sets. */
+void tally_forget_exposure(struct tally *t, uint32_t unit, int64_t items);
+void tally_forget_event(struct tally *t, uint32_t unit, const char *type, int64_t age_ms);
+void tally_forget_unit(struct tally *t, uint32_t unit);
+/* Whether an event of this type and age is counted into some column. */
+bool tally_counts(const struct tally *t, const char *type, int64_t age_ms);
+
 /* Fewest units of an arm that is not stopped; *ret_all_stopped when there is none. */
 int64_t tally_least_units(const struct tally *t, const bool *stopped, bool *ret_all_stopped);
 /* Heap held for the units, in bytes. */

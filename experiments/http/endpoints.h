@@ -7,7 +7,7 @@
 
 httpd_handler endpoint_experiment_put, endpoint_experiment_get, endpoint_experiment_list;
 httpd_handler endpoint_round_put, endpoint_round_stop, endpoint_arm_stop, endpoint_results;
-httpd_handler endpoint_covariates;
+httpd_handler endpoint_covariates, endpoint_unit_delete;
 httpd_handler endpoint_default_put, endpoint_default_history;
 httpd_handler endpoint_rank, endpoint_events;
 httpd_handler endpoint_ofrep_flag, endpoint_ofrep_flags;

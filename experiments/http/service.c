@@ -22,6 +22,7 @@ const struct httpd_route SERVICE_ROUTES[] = {
     {"GET", "/v1/experiments/{exp}/default/history", endpoint_default_history, 0, "*"},
     {"POST", "/ofrep/v1/evaluate/flags/{key}", endpoint_ofrep_flag, 64 * KB, "serve"},
     {"POST", "/ofrep/v1/evaluate/flags", endpoint_ofrep_flags, 64 * KB, "serve"},
+    {"DELETE", "/v1/units/{unit}", endpoint_unit_delete, 0, "control"},
     {"GET", "/v1/clock", endpoint_clock_get, 0, "*"},
     {"PUT", "/v1/clock", endpoint_clock_put, 4 * KB, "control"},
     {"GET", "/healthz", endpoint_healthz, 0, NULL},
@@ -37,12 +38,17 @@ enum status service_init(struct service *service, struct store *store, const str
     *service = (struct service){.store = store, .scorer = *scorer};
     if (n < 1 || n > SCORER_MAX_HEADS)
         return err_set(err, STATUS_UNPROCESSABLE, "the model has %zu heads: allowed are 1 to %d", n, SCORER_MAX_HEADS);
-    return scratch_pool_new(scorer, &service->scratches, err);
+    TRY(scratch_pool_new(scorer, &service->scratches, err));
+    pthread_mutex_init(&service->units_mutex, NULL);
+    return STATUS_OK;
 }
 
 void service_done(struct service *service)
 {
+    if (!service->scratches)
+        return;
     scratch_pool_free(service->scratches);
+    pthread_mutex_destroy(&service->units_mutex);
     service->scratches = NULL;
 }
 

@@ -6,6 +6,7 @@
 #ifndef TRIMTAB_EXPERIMENTS_HTTP_SERVICE_H
 #define TRIMTAB_EXPERIMENTS_HTTP_SERVICE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/httpd/httpd.h"
@@ -17,6 +18,8 @@ struct service {
     struct scorer scorer;
     struct scratch_pool *scratches; /* owned */
     struct httpd *_Atomic httpd;    /* for the counts in /metrics; NULL until the server runs */
+    pthread_mutex_t units_mutex;
+    struct unit_call *units; /* being forgotten, the first at work (unit.c); guarded by the mutex */
     _Atomic int64_t ranks_served, ranks_default, ranks_repeated;
     _Atomic int64_t events_accepted, events_duplicate, events_late, events_orphan;
 };

@@ -13,6 +13,18 @@ static enum status find_metric(const struct experiment *e, const char *name, siz
     return err_set(err, STATUS_INVALID, "\"%.80s\" is no metric of experiment %s", name, e->name);
 }
 
+/* What neither the live round nor a later one uses. */
+static enum status drop_superseded(struct store *store, const struct experiment *e, const char *unit, size_t metric,
+                                   struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_COVARIATE_DROP];
+    db_bind_int(stmt, 1, e->id);
+    db_bind_text(stmt, 2, unit);
+    db_bind_int(stmt, 3, (int64_t)metric);
+    db_bind_int(stmt, 4, e->round ? e->round->number : e->next_round);
+    return db_run(stmt, err);
+}
+
 enum status store_covariate_put(struct store *store, const char *experiment, const struct store_covariate *x,
                                 int64_t *ret_from_round, struct err *err)
 {
@@ -27,7 +39,8 @@ enum status store_covariate_put(struct store *store, const char *experiment, con
     db_bind_int(stmt, 4, e->next_round);
     db_bind_int(stmt, 5, x->value);
     *ret_from_round = e->next_round;
-    return db_run(stmt, err);
+    TRY(db_run(stmt, err));
+    return drop_superseded(store, e, x->unit, metric, err);
 }
 
 enum status covariates_exist(struct store *store, const struct experiment *e, bool *ret, struct err *err)

@@ -36,6 +36,14 @@ enum status definition_check_name(const char *what, const char *text, struct err
                    text);
 }
 
+enum status definition_check_id(const char *what, const char *text, struct err *err)
+{
+    if (is_id(text))
+        return STATUS_OK;
+    return err_set(err, STATUS_INVALID, "%s is no id: allowed are 1 to 128 bytes of printable text without blanks",
+                   what);
+}
+
 static enum status name_value(const struct json_at *at, char ret[PLAN_NAME_SIZE], struct err *err)
 {
     const char *text = "";

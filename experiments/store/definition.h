@@ -18,6 +18,7 @@ MUST_CHECK enum status definition_id(const struct json_at *at, const char *key, 
 MUST_CHECK enum status definition_id_value(const struct json_at *at, const char **ret, struct err *err);
 /* The same rules for texts that are not JSON: a part of a path. */
 MUST_CHECK enum status definition_check_name(const char *what, const char *text, struct err *err);
+MUST_CHECK enum status definition_check_id(const char *what, const char *text, struct err *err);
 
 MUST_CHECK enum status definition_experiment(const struct json_at *at, struct experiment_plan *ret, struct err *err);
 MUST_CHECK enum status definition_round(const struct json_at *at, const struct experiment_plan *experiment,

@@ -21,6 +21,28 @@ static enum status find_named(struct store *store, const struct exposure *x, boo
     return s == STATUS_OK ? buf_status(ret_reply, err) : s;
 }
 
+/* So that twice as many are looked at as come, whatever their number. */
+enum status requests_expire(struct store *store, int64_t n, struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_REQUESTS_NEXT];
+    bool row = false;
+    db_bind_int(stmt, 1, store->expired_to);
+    db_bind_int(stmt, 2, n);
+    enum status s = db_step(stmt, &row, err);
+    const int64_t to = s == STATUS_OK && row && !db_column_is_null(stmt, 0) ? db_column_int(stmt, 0) : 0;
+    db_reset(stmt);
+    if (s != STATUS_OK || to == 0) {
+        store->expired_to = 0; /* the end of the table: from its start again */
+        return s;
+    }
+    stmt = store->sql[SQL_REQUESTS_EXPIRE];
+    db_bind_int(stmt, 1, store->expired_to);
+    db_bind_int(stmt, 2, to);
+    db_bind_int(stmt, 3, store_now_ms(store) - REQUEST_KEPT_MS);
+    store->expired_to = to;
+    return db_run(stmt, err);
+}
+
 static enum status save_named(struct store *store, const struct exposure *x, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_REQUEST_ADD];
@@ -34,7 +56,9 @@ static enum status save_named(struct store *store, const struct exposure *x, str
     db_bind_blob(stmt, 6, key, sizeof key);
     db_bind_int(stmt, 7, x->at_ms);
     db_bind_text(stmt, 8, x->reply);
-    return db_run(stmt, err);
+    db_bind_text(stmt, 9, x->unit);
+    TRY(db_run(stmt, err));
+    return requests_expire(store, 2, err);
 }
 
 enum status exposure_unit(struct store *store, struct hot_round *round, const struct exposure *x, uint32_t *ret,

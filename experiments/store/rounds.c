@@ -57,6 +57,7 @@ enum status store_advance(struct store *store, struct experiment *e, bool stop, 
         TRY(freeze(store, e, round, err));
         hot_round_free(round);
         e->round = NULL;
+        store->n_frozen++;
     }
     return store_publish(store, e, err);
 }

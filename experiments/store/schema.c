@@ -31,6 +31,11 @@ const char *const SCHEMA_STEPS[] = {
     " metric INTEGER NOT NULL, from_round INTEGER NOT NULL, value INTEGER NOT NULL,"
     " PRIMARY KEY(experiment, unit, metric, from_round)) WITHOUT ROWID;"
     "ALTER TABLE rounds ADD COLUMN covariates INTEGER NOT NULL DEFAULT 0;",
+    /* 3: a unit's requests can be found; those of rounds that are over had been kept for ever */
+    "ALTER TABLE requests ADD COLUMN unit TEXT NOT NULL DEFAULT '';"
+    "DELETE FROM requests WHERE NOT EXISTS (SELECT 1 FROM rounds r WHERE r.experiment = requests.experiment"
+    " AND r.n = requests.round AND r.state < 2);"
+    "CREATE INDEX requests_unit ON requests(unit);",
 };
 const size_t SCHEMA_N_STEPS = sizeof SCHEMA_STEPS / sizeof *SCHEMA_STEPS;
 

@@ -1,7 +1,7 @@
 /* schema.h - the tables of experiments.db and the statements that touch them.
  *
  * Steps are appended, never edited (base/db/db.h).  Raw rows are appended in the order of their number inside a round,
- * so their B-trees grow at one end; no index has random keys except the one over client-named requests.
+ * so their B-trees grow at one end; no index has random keys except those over client-named requests.
  *
  *   meta         key -> value: the signing key, the fake clock
  *   experiments  one row each; body is the canonical JSON of its PUT
@@ -10,11 +10,17 @@
  *                when there were any at its start
  *   arm_stops    arms that were stopped
  *   covariates   pre-period values * 1e6 by the units' names and the metric's index; round n uses, of each, the one
- * with the largest from_round <= n, so what is posted while a round is live does not change it units        units of a
- * round in the order of their first exposure; arm as an index; strays: named another arm exposures    one row a request
- * that was served by an arm: unit, time, items shown events       one row an accepted event: event_key() of its id,
- * unit, type, value * 1e6, time, age since exposure requests     client-named requests with their reply, so that a
- * repetition gets the same bytes results      frozen results of final rounds, text and SHA-256 */
+ *                with the largest from_round <= n, so what is posted while a round is live does not change it; what no
+ *                round can use any more is deleted
+ *   units        units of a round in the order of their first exposure; arm as an index; stray: named another arm; a
+ *                forgotten one (removal.h) has the name ""
+ *   exposures    one row a request that was served by an arm: unit, time, items shown
+ *   events       one row an accepted event: event_key() of its id, unit, type, value * 1e6, time, age since exposure
+ *   requests     client-named requests with their reply, so that a repetition gets the same bytes; kept until a day has
+ *                passed and their round is final; unit "": from before version 3
+ *   results      frozen results of final rounds, text and SHA-256
+ *
+ * Deleted rows are overwritten (secure_delete), so that what was forgotten is not in the file. */
 #ifndef TRIMTAB_EXPERIMENTS_STORE_SCHEMA_H
 #define TRIMTAB_EXPERIMENTS_STORE_SCHEMA_H
 
@@ -49,6 +55,10 @@ extern const size_t SCHEMA_N_STEPS;
     X(ARM_STOPS, "SELECT arm FROM arm_stops WHERE round = ?1")                                                         \
     X(COVARIATE_PUT, "INSERT INTO covariates(experiment, unit, metric, from_round, value) VALUES(?1, ?2, ?3, ?4, ?5) " \
                      "ON CONFLICT(experiment, unit, metric, from_round) DO UPDATE SET value = ?5")                     \
+    X(COVARIATE_DROP, "DELETE FROM covariates WHERE experiment = ?1 AND unit = ?2 AND metric = ?3 AND from_round < ("  \
+                      "SELECT max(from_round) FROM covariates WHERE experiment = ?1 AND unit = ?2 AND metric = ?3 "    \
+                      "AND from_round <= ?4)")                                                                         \
+    X(COVARIATES_FORGET, "DELETE FROM covariates WHERE experiment = ?1 AND unit = ?2")                                 \
     X(COVARIATES_EXIST, "SELECT 1 FROM covariates WHERE experiment = ?1 LIMIT 1")                                      \
     X(COVARIATES, "SELECT metric, value FROM covariates WHERE experiment = ?1 AND unit = ?2 AND from_round <= ?3 "     \
                   "ORDER BY metric, from_round")                                                                       \
@@ -56,15 +66,28 @@ extern const size_t SCHEMA_N_STEPS;
     X(UNIT_STRAY, "UPDATE units SET stray = 1 WHERE round = ?1 AND unit = ?2 AND stray = 0")                           \
     X(UNITS, "SELECT unit, name, arm FROM units WHERE round = ?1 ORDER BY unit")                                       \
     X(UNITS_BEFORE, "SELECT u.name FROM rounds r JOIN units u ON u.round = r.id WHERE r.experiment = ?1 AND r.n < ?2") \
+    X(UNITS_ALL, "SELECT round, unit, name FROM units WHERE (round, unit) > (?1, ?2) ORDER BY round, unit LIMIT ?3")   \
+    X(UNIT_GET, "SELECT name, stray FROM units WHERE round = ?1 AND unit = ?2")                                        \
+    X(UNIT_FORGET, "UPDATE units SET name = '', stray = 0 WHERE round = ?1 AND unit = ?2")                             \
     X(EXPOSURE_ADD, "INSERT INTO exposures(round, seq, unit, at_ms, items) VALUES(?1, ?2, ?3, ?4, ?5)")                \
-    X(EXPOSURES, "SELECT unit, at_ms, items FROM exposures WHERE round = ?1 ORDER BY seq")                             \
+    X(EXPOSURES, "SELECT seq, unit, at_ms, items FROM exposures WHERE round = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3") \
+    X(EXPOSURE_FORGET, "DELETE FROM exposures WHERE round = ?1 AND seq = ?2")                                          \
     X(EVENT_ADD, "INSERT INTO events(round, seq, key, unit, type, value, at_ms, age_ms, item, position) "              \
                  "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                                    \
-    X(EVENTS, "SELECT key, unit, type, value, at_ms, age_ms FROM events WHERE round = ?1 ORDER BY seq")                \
-    X(REQUEST_ADD, "INSERT INTO requests(name, body_hash, experiment, round, arm, unit_key, exposure_ms, reply) "      \
-                   "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                           \
+    X(EVENTS, "SELECT seq, unit, key, type, value, at_ms, age_ms FROM events WHERE round = ?1 AND seq >= ?2 "          \
+              "ORDER BY seq LIMIT ?3")                                                                                 \
+    X(EVENT_FORGET, "DELETE FROM events WHERE round = ?1 AND seq = ?2")                                                \
+    X(REQUEST_ADD, "INSERT INTO requests(name, body_hash, experiment, round, arm, unit_key, exposure_ms, reply, unit)" \
+                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                                      \
     X(REQUEST_GET, "SELECT body_hash, experiment, round, arm, unit_key, exposure_ms, reply FROM requests "             \
                    "WHERE name = ?1")                                                                                  \
+    X(REQUESTS_NEXT, "SELECT max(id) FROM (SELECT id FROM requests WHERE id > ?1 ORDER BY id LIMIT ?2)")               \
+    X(REQUESTS_EXPIRE, "DELETE FROM requests WHERE id > ?1 AND id <= ?2 AND exposure_ms < ?3 AND NOT EXISTS ("         \
+                       "SELECT 1 FROM rounds r WHERE r.experiment = requests.experiment AND r.n = requests.round "     \
+                       "AND r.state < 2)")                                                                             \
+    X(REQUESTS_FORGET, "DELETE FROM requests WHERE unit = ?1")                                                         \
+    X(REQUESTS_FORGET_OLD,                                                                                             \
+      "DELETE FROM requests WHERE unit = '' AND experiment = ?1 AND round = ?2 AND unit_key = ?3")                     \
     X(RESULT_ADD, "INSERT INTO results(round, body, digest) VALUES(?1, ?2, ?3)")                                       \
     X(RESULT_GET, "SELECT body, digest FROM results WHERE round = ?1")
 

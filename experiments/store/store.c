@@ -6,7 +6,7 @@
 #include "base/core/rng.h"
 #include "experiments/store/store_internal.h"
 
-enum { TICK_MS = 50 };
+enum { TICK_MS = 50, EXPIRE_A_TICK = 50 };
 
 static void measure_hot(struct store *store)
 {
@@ -52,8 +52,8 @@ static enum status job_run(struct db *db, void *context, struct err *err)
     if (store->closing && !job->run)
         return STATUS_OK; /* a tick behind the last job: the statements are gone */
     enum status s = get_ready(store, err);
-    if (s == STATUS_OK && job->run)
-        s = job->run(store, job->context, err);
+    if (s == STATUS_OK)
+        s = job->run ? job->run(store, job->context, err) : requests_expire(store, EXPIRE_A_TICK, err);
     job->ran = s == STATUS_OK;
     store->stale = store->stale || (s != STATUS_OK && store->dirty);
     return s;
@@ -183,6 +183,7 @@ enum status store_set_clock(struct store *store, int64_t now_ms, struct err *err
 
 static enum status load(struct store *store, struct err *err)
 {
+    TRY(db_exec(store->db, "PRAGMA secure_delete=ON", err));
     TRY(schema_prepare(store->db, store->sql, err));
     TRY(db_begin(store->db, err));
     enum status s = load_key(store, err);

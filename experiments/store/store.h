@@ -18,8 +18,8 @@
  * not in a round yet get the default and are not counted, whatever their arm would have been, so effects stay unbiased;
  * and events are refused as unavailable.  Ending a round frees its part.
  *
- * A round's rows are only read again while it is live.  Results of a final round are a frozen text; the tables keep its
- * units (for exclude_seen) and raw rows. */
+ * A round's rows are only read again while it is live, and to forget a unit (removal.h).  Results of a final round are
+ * a frozen text; the tables keep its units (for exclude_seen) and raw rows. */
 #ifndef TRIMTAB_EXPERIMENTS_STORE_STORE_H
 #define TRIMTAB_EXPERIMENTS_STORE_STORE_H
 

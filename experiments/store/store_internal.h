@@ -56,8 +56,10 @@ struct store {
     struct db_stmt *sql[SQL_COUNT];
     struct experiment **experiments;
     size_t n_experiments;
-    bool dirty; /* this job has changed hot state */
-    bool stale; /* hot state may say more than the rows: rebuild */
+    int64_t expired_to; /* requests up to this number were looked at for their age */
+    int64_t n_frozen;   /* rounds that became final since the start */
+    bool dirty;         /* this job has changed hot state */
+    bool stale;         /* hot state may say more than the rows: rebuild */
     bool closing;
     pthread_mutex_t mutex;
     struct view **views; /* [n_views], one an experiment */
@@ -94,6 +96,10 @@ MUST_CHECK enum status covariates_load(struct store *store, const struct experim
 MUST_CHECK enum status store_advance(struct store *store, struct experiment *e, bool stop, struct err *err);
 
 /* exposures.c */
+enum { REQUEST_KEPT_MS = 86400000 };
+/* Looks at the next n client-named requests, round and round, and deletes those that are older than REQUEST_KEPT_MS and
+ * of no live round. */
+MUST_CHECK enum status requests_expire(struct store *store, int64_t n, struct err *err);
 /* The unit's number in the round, added when it is new. */
 MUST_CHECK enum status exposure_unit(struct store *store, struct hot_round *round, const struct exposure *x,
                                      uint32_t *ret, struct err *err);

@@ -94,17 +94,18 @@ static enum status load_units(struct store *store, const struct experiment *e, s
     db_bind_int(stmt, 1, round->id);
     enum status s = db_step(stmt, &row, err);
     while (s == STATUS_OK && row) {
-        struct assignment a = assign_hash(round->plan.salt, db_column_text(stmt, 1));
+        const char *name = db_column_text(stmt, 1);
+        const bool forgotten = name[0] == '\0';
         int64_t arm = db_column_int(stmt, 2);
         uint32_t unit = 0;
         if (arm < 0 || (size_t)arm >= round->plan.n_arms || db_column_int(stmt, 0) != round->tally.n_units)
             s = err_set(err, STATUS_CORRUPT, "units of round %lld are not in order", (long long)round->id);
         if (s == STATUS_OK)
             s = tally_add_unit(&round->tally, (size_t)arm, &unit, err);
-        if (s == STATUS_OK)
-            s = covariates_load(store, e, round, db_column_text(stmt, 1), unit, err);
-        if (s == STATUS_OK)
-            s = keymap_insert(&round->units, a.key, unit, err);
+        if (s == STATUS_OK && !forgotten)
+            s = covariates_load(store, e, round, name, unit, err);
+        if (s == STATUS_OK && !forgotten)
+            s = keymap_insert(&round->units, assign_hash(round->plan.salt, name).key, unit, err);
         if (s == STATUS_OK)
             s = db_step(stmt, &row, err);
     }
@@ -112,19 +113,27 @@ static enum status load_units(struct store *store, const struct experiment *e, s
     return s;
 }
 
+/* All rows of the round, from the first. */
+static void bind_rows(struct db_stmt *stmt, const struct hot_round *round)
+{
+    db_bind_int(stmt, 1, round->id);
+    db_bind_int(stmt, 2, 0);
+    db_bind_int(stmt, 3, -1);
+}
+
 static enum status load_exposures(struct store *store, struct hot_round *round, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_EXPOSURES];
     bool row = true;
-    db_bind_int(stmt, 1, round->id);
+    bind_rows(stmt, round);
     enum status s = db_step(stmt, &row, err);
     while (s == STATUS_OK && row) {
-        int64_t unit = db_column_int(stmt, 0), at_ms = db_column_int(stmt, 1);
-        round->exposure_seq++;
+        int64_t unit = db_column_int(stmt, 1), at_ms = db_column_int(stmt, 2);
+        round->exposure_seq = db_column_int(stmt, 0) + 1;
         if (unit < 0 || unit >= round->tally.n_units)
             s = err_set(err, STATUS_CORRUPT, "an exposure of round %lld has no unit", (long long)round->id);
         else if (round_life_counts(&round->life, &round->plan, at_ms))
-            tally_expose(&round->tally, (uint32_t)unit, at_ms, db_column_int(stmt, 2));
+            tally_expose(&round->tally, (uint32_t)unit, at_ms, db_column_int(stmt, 3));
         if (s == STATUS_OK)
             s = db_step(stmt, &row, err);
     }
@@ -135,25 +144,25 @@ static enum status load_exposures(struct store *store, struct hot_round *round, 
 static enum status load_event(struct hot_round *round, struct db_stmt *stmt, struct err *err)
 {
     size_t n = 0;
-    const void *key = db_column_blob(stmt, 0, &n);
+    const void *key = db_column_blob(stmt, 2, &n);
     int64_t unit = db_column_int(stmt, 1);
     enum event_outcome outcome;
-    const bool exposure = strcmp(db_column_text(stmt, 2), EVENT_EXPOSURE) == 0; /* its own row is among the exposures */
+    const bool exposure = strcmp(db_column_text(stmt, 3), EVENT_EXPOSURE) == 0; /* its own row is among the exposures */
     if (n != 16 || unit < 0 || unit >= round->tally.n_units || (!exposure && !round->tally.counted[unit]))
         return err_set(err, STATUS_CORRUPT, "an event of round %lld has no unit", (long long)round->id);
     TRY(keymap_insert(&round->events, key_from_bytes(key), 0, err));
-    round->event_seq++;
+    round->event_seq = db_column_int(stmt, 0) + 1;
     if (exposure)
         return STATUS_OK;
-    return tally_event(&round->tally, (uint32_t)unit, db_column_text(stmt, 2), db_column_int(stmt, 3),
-                       db_column_int(stmt, 5), db_column_int(stmt, 4), &outcome, err);
+    return tally_event(&round->tally, (uint32_t)unit, db_column_text(stmt, 3), db_column_int(stmt, 4),
+                       db_column_int(stmt, 6), db_column_int(stmt, 5), &outcome, err);
 }
 
 static enum status load_events(struct store *store, struct hot_round *round, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_EVENTS];
     bool row = true;
-    db_bind_int(stmt, 1, round->id);
+    bind_rows(stmt, round);
     enum status s = db_step(stmt, &row, err);
     while (s == STATUS_OK && row) {
         s = load_event(round, stmt, err);

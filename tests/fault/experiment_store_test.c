@@ -8,6 +8,7 @@
 #include "base/core/digest.h"
 #include "base/core/mem.h"
 #include "base/json/json.h"
+#include "experiments/store/removal.h"
 #include "experiments/store/store.h"
 #include "tests/lib/check.h"
 #include "tests/lib/faulty_sqlite.h"
@@ -148,6 +149,20 @@ static enum status step_stray(struct store *store, void *context, struct err *er
     return store_ingest(store, 1, &event, &counts, err);
 }
 
+/* One that has an exposure, a click, a named request and a covariate. */
+static enum status step_forget(struct store *store, void *context, struct err *err)
+{
+    struct removal *removal = NULL;
+    bool done = false;
+    (void)context;
+    TRY(removal_new("u3", 100, &removal, err));
+    enum status s = removal_step(store, removal, &done, err);
+    if (s == STATUS_OK && !done)
+        s = err_set(err, STATUS_INTERNAL, "one step was not enough");
+    removal_free(removal);
+    return s;
+}
+
 static enum status step_arm(struct store *store, void *context, struct err *err)
 {
     struct round_info info;
@@ -217,8 +232,8 @@ static char *state_of(struct store *store)
 }
 
 typedef enum status step_function(struct store *store, void *context, struct err *err);
-static step_function *const STEPS[] = {step_experiment, step_round,   step_expose, step_events, step_stray,
-                                       step_arm,        step_default, step_stop,   step_freeze};
+static step_function *const STEPS[] = {step_experiment, step_round, step_expose,  step_events, step_stray,
+                                       step_forget,     step_arm,   step_default, step_stop,   step_freeze};
 enum { N_STEPS = sizeof STEPS / sizeof *STEPS };
 
 /* The states of an undisturbed life. */

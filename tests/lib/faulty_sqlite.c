@@ -1,5 +1,6 @@
 #include "tests/lib/faulty_sqlite.h"
 
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -9,12 +10,14 @@
 
 static _Atomic int64_t countdown = -1;
 static _Atomic bool tripped;
+static _Atomic bool kills;
 static _Atomic int failure;
 
 void faulty_disk_after(int64_t n, enum disk_fault kind)
 {
     atomic_store(&tripped, false);
     atomic_store(&failure, kind == DISK_FULL ? SQLITE_FULL : SQLITE_IOERR);
+    atomic_store(&kills, kind == DISK_KILL);
     atomic_store(&countdown, n);
 }
 
@@ -32,6 +35,8 @@ static bool fails(void)
         atomic_fetch_sub(&countdown, 1);
         return false;
     }
+    if (atomic_load(&kills))
+        raise(SIGKILL);
     atomic_store(&tripped, true);
     return true;
 }

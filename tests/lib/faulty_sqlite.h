@@ -12,7 +12,7 @@
 /* Once, before anything opens a database. */
 void faulty_sqlite_install(void);
 
-enum disk_fault { DISK_IO_ERROR, DISK_FULL };
+enum disk_fault { DISK_IO_ERROR, DISK_FULL, DISK_KILL /* the process, before the write */ };
 /* The n-th write from now (0 = the next) and all later ones fail so; negative: never. */
 void faulty_disk_after(int64_t n, enum disk_fault kind);
 /* Whether one has failed since the last faulty_disk_after(). */

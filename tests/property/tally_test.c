@@ -197,6 +197,70 @@ static void sums_are_what_the_definition_says(void **state)
     }
 }
 
+/* Without the steps of the units that `keep` does not want. */
+static void play_some(struct tally *t, const struct step *steps, bool (*keep)(uint32_t))
+{
+    struct layout layout;
+    struct err err = ERR_INIT;
+    layout_make(plan(), &layout);
+    layout_add_covariates(&layout);
+    assert_ok(tally_init(t, &layout, ARMS, &err), &err);
+    for (uint32_t u = 0; u < UNITS; u++) {
+        uint32_t unit;
+        assert_ok(tally_add_unit(t, arm_of(u), &unit, &err), &err);
+        if (keep(u))
+            set_covariates(t, u);
+    }
+    for (size_t i = 0; i < STEPS; i++) {
+        if (keep(steps[i].unit))
+            apply(t, &steps[i]);
+    }
+}
+
+static bool all(uint32_t unit)
+{
+    (void)unit;
+    return true;
+}
+
+static bool two_of_three(uint32_t unit)
+{
+    return unit % 3 != 1;
+}
+
+static void a_forgotten_unit_was_never_there(void **state)
+{
+    (void)state;
+    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(20); seed++) {
+        struct rng rng;
+        struct step steps[STEPS];
+        struct tally a, b;
+        rng_init(&rng, seed, 6, 3);
+        make_steps(&rng, steps);
+        play_some(&a, steps, all);
+        play_some(&b, steps, two_of_three);
+        for (size_t i = 0; i < STEPS; i++) {
+            const struct step *s = &steps[i];
+            if (two_of_three(s->unit))
+                continue;
+            if (!s->type)
+                tally_forget_exposure(&a, s->unit, s->items);
+            else
+                tally_forget_event(&a, s->unit, s->type, s->age_ms);
+        }
+        for (uint32_t u = 1; u < UNITS; u += 3)
+            tally_forget_unit(&a, u);
+        a.watermark_ms = b.watermark_ms;
+        assert_same(&a, &b);
+        assert_memory_equal(a.total, b.total, UNITS * a.layout.n_columns * sizeof *a.total);
+        assert_memory_equal(a.first_ms, b.first_ms, UNITS * sizeof *a.first_ms);
+        for (uint32_t u = 0; u < UNITS; u++)
+            assert_true(a.counted[u] == two_of_three(u));
+        tally_done(&a);
+        tally_done(&b);
+    }
+}
+
 /* A total that would leave 64 bits is refused and changes nothing. */
 static void totals_stay_within_their_type(void **state)
 {
@@ -249,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(sums_are_what_the_definition_says),
+        cmocka_unit_test(a_forgotten_unit_was_never_there),
         cmocka_unit_test(totals_stay_within_their_type),
         cmocka_unit_test(allocations_fail_cleanly),
     };

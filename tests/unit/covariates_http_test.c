@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/db/db.h"
+#include "experiments/core/assign.h"
 #include "experiments/store/schema.h"
 #include "tests/lib/check.h"
 #include "tests/lib/lab.h"
@@ -176,6 +177,12 @@ static void write_version_1(const char *folder)
     buf_text(&sql, "INSERT INTO units VALUES(1, 0, 'u1', 1, 0); INSERT INTO exposures VALUES(1, 0, 0, 1000000, 3);"
                    "INSERT INTO events VALUES(1, 0, x'000102030405060708090a0b0c0d0e0f', 0, 'click', 1000000, 1000000,"
                    " 0, NULL, NULL);");
+    /* Replies of the live round and of none; only the first is kept. */
+    const struct key128 key = assign_hash("s1", "u1").key;
+    buf_printf(&sql,
+               "INSERT INTO requests VALUES(1, 'r1', x'00', 1, 1, 0, x'%016llx%016llx', 1000000, '{}');"
+               "INSERT INTO requests VALUES(2, 'r2', x'00', 1, 0, 255, x'%032d', 1000000, '{}');",
+               (unsigned long long)key.hi, (unsigned long long)key.lo, 0);
     assert_ok(db_exec(db, buf_string(&sql), &err), &err);
     db_close(db);
     buf_done(&sql);
@@ -192,6 +199,12 @@ static void a_database_of_version_1_goes_on(void **state)
     get_results(&lab, 1, &results);
     assert_non_null(strstr(buf_string(&results), "\"cuped\":null"));
     assert_non_null(strstr(buf_string(&results), "\"name\":\"clicks\",\"n\":1,\"sum\":1,"));
+    lab_event(&lab, "e1", ",\"request_id\":\"r1\"", 1, 0, 0, 0);
+    lab_event(&lab, "e2", ",\"request_id\":\"r2\"", 0, 0, 0, 1);
+    struct json *counts = lab_json(&lab, "DELETE", "/v1/units/u1", NULL, 200);
+    assert_close(answer_number(counts, "requests"), 1, 0);
+    assert_close(answer_number(counts, "events"), 2, 0);
+    json_free(counts);
     json_free(lab_json(&lab, "POST", "/v1/experiments/feed/rounds/1/stop", NULL, 200));
     buf_done(&results);
     post_covariates(&lab, 1, 2);
