@@ -153,13 +153,12 @@ enum status bench_network_new(const struct network_shape *shape, const float *th
 void bench_network_subjects(struct bench_network *b, struct bench_subject *ret)
 {
     const struct network_shape *s = &b->shape;
-    const double later = (double)(s->hidden1 * s->hidden2 + (s->hidden2 + 1) * s->heads * s->tower);
     for (size_t i = 0; i < BENCH_NETWORK_SUBJECTS; i++) {
         struct way *way = &b->ways[i];
-        const double first = way->held ? 0.0 : (double)(s->width * s->hidden1);
+        const double first = way->held ? 0.0 : 2.0 * (double)(s->width * s->hidden1);
         ret[i] = (struct bench_subject){way->held ? "held" : "all",
                                         way->kernel == NULL ? "openblas" : way->kernel->name,
-                                        2.0 * (first + later),
+                                        first + network_flops(s),
                                         way,
                                         NULL,
                                         run_way};

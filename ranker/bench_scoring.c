@@ -108,8 +108,7 @@ static void score(void *context, size_t n)
 
 void bench_scoring_subjects(struct bench_scoring *b, struct bench_subject *ret)
 {
-    const struct network_shape *s = &b->ranker->model->shape;
-    const double flops = 2.0 * (double)(s->hidden1 * s->hidden2 + (s->hidden2 + 1) * s->heads * s->tower);
+    const double flops = network_flops(&b->ranker->model->shape);
     for (size_t i = 0; i < BENCH_SCORING_SUBJECTS; i++)
         ret[i] = (struct bench_subject){"request", b->ways[i].kernel->name, flops, &b->ways[i], draw_request, score};
 }

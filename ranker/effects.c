@@ -71,9 +71,9 @@ void effects_add(const struct effects *e, const uint32_t codes[EFFECTS_SIDES], f
     }
 }
 
-void effects_learn(struct effects *e, size_t head, const uint32_t codes[EFFECTS_SIDES], double z, int y)
+void effects_learn(struct effects *e, size_t head, const uint32_t codes[EFFECTS_SIDES], double z, int y, double weight)
 {
-    const double p = network_sigmoid(z), w = p * (1.0 - p);
+    const double p = network_sigmoid(z), w = weight * p * (1.0 - p);
     double sum = 0.0;
     for (size_t side = 0; side < EFFECTS_SIDES; side++)
         sum += codes[side] == 0 ? 0.0 : (double)e->variance[side][codes[side] * e->n_heads + head];
@@ -82,7 +82,7 @@ void effects_learn(struct effects *e, size_t head, const uint32_t codes[EFFECTS_
             continue;
         const size_t at = codes[side] * e->n_heads + head;
         const double variance = (double)e->variance[side][at], gain = variance / (1.0 + w * sum);
-        e->mean[side][at] += (float)(gain * ((double)y - p));
+        e->mean[side][at] += (float)(gain * weight * ((double)y - p));
         e->variance[side][at] = (float)(variance - gain * variance * w);
     }
 }

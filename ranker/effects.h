@@ -7,9 +7,9 @@
  * somebody who opens comments is known as such after a few of them, and is shrunk towards zero before.
  *
  * Effects are learnt in one pass over the rows by the extended Kalman filter of logistic regression with a diagonal
- * covariance.  For a row with prediction p and label y, w = p (1 - p), S = var a + var b:
+ * covariance.  For a row of weight v with prediction p and label y, w = v p (1 - p), S = var a + var b:
  *
- *   mean += var (y - p) / (1 + w S)            var -= var^2 w / (1 + w S)              (for a and for b)
+ *   mean += var v (y - p) / (1 + w S)          var -= var^2 w / (1 + w S)              (for a and for b)
  *
  * The prior variance is larger for rare heads: A_h = user_variance sqrt(1/4 / (r_h (1 - r_h))), r_h the head's rate.
  *
@@ -44,6 +44,7 @@ void effects_start(struct effects *effects, const double variance[EFFECTS_SIDES]
 /* z [n_heads] += the effects of a user's and an item's code. */
 void effects_add(const struct effects *effects, const uint32_t codes[EFFECTS_SIDES], float *z);
 /* One row and head: z is the logit with effects. */
-void effects_learn(struct effects *effects, size_t head, const uint32_t codes[EFFECTS_SIDES], double z, int y);
+void effects_learn(struct effects *effects, size_t head, const uint32_t codes[EFFECTS_SIDES], double z, int y,
+                   double weight);
 
 #endif

@@ -7,19 +7,6 @@
 #include "ranker/samples.h"
 #include "ranker/train.h"
 
-static enum status find_heads(const struct model *model, const struct dataset *d, size_t *ret, struct err *err)
-{
-    for (size_t h = 0; h < model->shape.heads; h++) {
-        size_t at = 0;
-        while (at < d->n_heads && strcmp(d->head_names[at], model->heads[h].name) != 0)
-            at++;
-        if (at == d->n_heads)
-            return err_set(err, STATUS_INVALID, "the dataset lacks the head %s of the model", model->heads[h].name);
-        ret[h] = at;
-    }
-    return STATUS_OK;
-}
-
 /* The user of every sample. */
 static enum status find_users(const struct samples *samples, uint32_t **ret, struct err *err)
 {
@@ -31,8 +18,8 @@ static enum status find_users(const struct samples *samples, uint32_t **ret, str
     return STATUS_OK;
 }
 
-/* p [n * model heads], calibrated; heads [model heads]: where each is in the labels. */
-static enum status measure_heads(const struct model *model, const struct samples *samples, const size_t *heads,
+/* p [n * model heads], calibrated. */
+static enum status measure_heads(const struct model *model, const struct samples *samples,
                                  const struct evaluate_options *options, const float *p, struct metrics *ret,
                                  struct err *err)
 {
@@ -41,15 +28,15 @@ static enum status measure_heads(const struct model *model, const struct samples
     enum status s = options->replicates > 0 ? find_users(samples, &users, err) : STATUS_OK;
     const struct bootstrap bootstrap = {options->replicates, options->seed, users, dataset_n_users(samples->dataset)};
     for (size_t h = 0; h < n_heads && s == STATUS_OK; h++) {
-        s = metrics_of(p + h, n_heads, samples->labels, heads[h], samples->n, &ret[h], err);
+        s = metrics_of(p + h, n_heads, samples->labels, h, samples->n, &ret[h], err);
         if (s == STATUS_OK && users != NULL)
-            s = bootstrap_intervals(&bootstrap, p + h, n_heads, samples->labels, heads[h], samples->n, &ret[h], err);
+            s = bootstrap_intervals(&bootstrap, p + h, n_heads, samples->labels, h, samples->n, &ret[h], err);
     }
     mem_free(users);
     return s;
 }
 
-static enum status measure(const struct model *model, const struct samples *samples, const size_t *heads,
+static enum status measure(const struct model *model, const struct samples *samples,
                            const struct evaluate_options *options, struct workers *workers, struct metrics *ret,
                            struct err *err)
 {
@@ -62,7 +49,7 @@ static enum status measure(const struct model *model, const struct samples *samp
     for (size_t i = 0; i < samples->n * n_heads && s == STATUS_OK; i++)
         p[i] = platt_probability(&model->heads[i % n_heads].platt, (double)p[i]);
     if (s == STATUS_OK)
-        s = measure_heads(model, samples, heads, options, p, ret, err);
+        s = measure_heads(model, samples, options, p, ret, err);
     mem_free(p);
     return s;
 }
@@ -70,15 +57,15 @@ static enum status measure(const struct model *model, const struct samples *samp
 static enum status evaluate_rows(const struct model *model, const struct dataset *d, const uint32_t *rows, size_t n,
                                  const struct evaluate_options *options, struct metrics *ret, struct err *err)
 {
-    size_t heads[DATASET_MAX_HEADS] = {0};
+    struct targets targets;
     struct samples samples = {0};
     struct workers *workers = NULL;
-    TRY(find_heads(model, d, heads, err));
+    TRY(model_targets(model, d, &targets, err));
     TRY(features_fit(model->features, d, err));
     TRY(workers_new(options->threads > 0 ? options->threads : 1, &workers, err));
-    enum status s = samples_new(model->features, d, rows, n, &samples, err);
+    enum status s = samples_new(model->features, d, &targets, rows, n, &samples, err);
     if (s == STATUS_OK)
-        s = measure(model, &samples, heads, options, workers, ret, err);
+        s = measure(model, &samples, options, workers, ret, err);
     samples_done(&samples);
     workers_free(workers);
     return s;

@@ -7,7 +7,7 @@
 #include "base/core/mem.h"
 #include "ranker/day.h"
 
-static const struct bytes_format FORMAT = {"TRIMTABM", 2, "model"};
+static const struct bytes_format FORMAT = {"TRIMTABM", 3, "model"};
 static const size_t MAX_FILE_BYTES = (size_t)4 << 30;
 
 void model_free(struct model *model)
@@ -17,11 +17,21 @@ void model_free(struct model *model)
     features_free(model->features);
     for (size_t h = 0; h < DATASET_MAX_HEADS; h++)
         mem_free(model->heads[h].name);
+    architecture_done(&model->architecture);
     mem_free(model->theta);
     mem_free(model->embeddings);
     effects_done(&model->effects);
     mem_free(model->options);
     mem_free(model);
+}
+
+enum status model_targets(const struct model *model, const struct dataset *dataset, struct targets *ret,
+                          struct err *err)
+{
+    const char *names[DATASET_MAX_HEADS];
+    for (size_t h = 0; h < model->shape.heads; h++)
+        names[h] = model->heads[h].name;
+    return targets_make(&model->architecture, model->shape.heads, names, dataset, ret, err);
 }
 
 enum status model_encode(struct model *model, struct buf *file, struct err *err)
@@ -35,6 +45,12 @@ enum status model_encode(struct model *model, struct buf *file, struct err *err)
     bytes_u32(file, (uint32_t)model->calibration_day);
     bytes_u64(file, model->seed);
     bytes_text(file, model->options);
+    bytes_u8(file, (uint8_t)model->architecture.kind);
+    bytes_u32(file, (uint32_t)model->architecture.n_importance);
+    for (size_t i = 0; i < model->architecture.n_importance; i++) {
+        bytes_text(file, model->architecture.importance[i].name);
+        bytes_f64(file, model->architecture.importance[i].weight);
+    }
     bytes_u32(file, (uint32_t)shape->heads);
     for (size_t h = 0; h < shape->heads; h++) {
         const struct model_head *head = &model->heads[h];
@@ -48,6 +64,7 @@ enum status model_encode(struct model *model, struct buf *file, struct err *err)
     bytes_u32(file, (uint32_t)shape->hidden1);
     bytes_u32(file, (uint32_t)shape->hidden2);
     bytes_u32(file, (uint32_t)shape->tower);
+    bytes_u32(file, (uint32_t)shape->experts);
     bytes_f32s(file, model->embeddings, model->features->n_embeddings);
     bytes_f32s(file, model->theta, network_layout(shape).n);
     for (size_t side = 0; side < EFFECTS_SIDES; side++)
@@ -80,6 +97,30 @@ static enum status decode_provenance(struct bytes_reader *r, struct model *model
     return STATUS_OK;
 }
 
+static enum status decode_architecture(struct bytes_reader *r, struct model *model, struct err *err)
+{
+    struct architecture *a = &model->architecture;
+    bool no_memory = false;
+    const uint8_t kind = bytes_read_u8(r);
+    const size_t n = bytes_read_count(r, 12, DATASET_MAX_HEADS);
+    if (r->failed || kind >= ARCHITECTURE_KINDS || (n > 0) != (kind == ARCHITECTURE_BINARY))
+        return no_fit(err, "architecture and importances");
+    a->kind = (enum architecture_kind)kind;
+    for (size_t i = 0; i < n; i++) {
+        char *name = bytes_read_copy(r, TABLE_MAX_NAME, &no_memory);
+        const double weight = bytes_read_f64(r);
+        if (no_memory)
+            return err_no_memory(err);
+        enum status s = r->failed ? STATUS_INVALID : architecture_add(a, name, weight, err);
+        if (s == STATUS_INVALID)
+            s = no_fit(err, "architecture and importances");
+        mem_free(name);
+        if (s != STATUS_OK)
+            return s;
+    }
+    return STATUS_OK;
+}
+
 static enum status decode_heads(struct bytes_reader *r, struct model *model, struct err *err)
 {
     bool no_memory = false;
@@ -97,7 +138,10 @@ static enum status decode_heads(struct bytes_reader *r, struct model *model, str
             !(head->mean < 1.0) || !(head->sd >= 0.0) || !(head->sd < 1.0))
             return no_fit(err, "heads");
     }
-    return r->failed || model->shape.heads == 0 ? no_fit(err, "heads") : STATUS_OK;
+    const bool binary = model->architecture.kind == ARCHITECTURE_BINARY;
+    if (r->failed || model->shape.heads == 0 || (binary && model->shape.heads != 1))
+        return no_fit(err, "heads");
+    return STATUS_OK;
 }
 
 static bool all_finite(const float *x, size_t n)
@@ -137,7 +181,9 @@ static enum status decode_parameters(struct bytes_reader *r, struct model *model
     shape->hidden1 = bytes_read_u32(r);
     shape->hidden2 = bytes_read_u32(r);
     shape->tower = bytes_read_u32(r);
-    if (r->failed || !network_shape_valid(shape))
+    shape->experts = bytes_read_u32(r);
+    if (r->failed || !network_shape_valid(shape) ||
+        (shape->experts > 0) != (model->architecture.kind == ARCHITECTURE_MMOE))
         return no_fit(err, "sizes of layers");
     const size_t n = network_layout(shape).n;
     model->embeddings = bytes_read_f32s(r, model->features->n_embeddings, &no_memory);
@@ -154,6 +200,7 @@ static enum status decode_parameters(struct bytes_reader *r, struct model *model
 static enum status decode(struct bytes_reader *r, struct model *model, struct err *err)
 {
     TRY(decode_provenance(r, model, err));
+    TRY(decode_architecture(r, model, err));
     TRY(decode_heads(r, model, err));
     TRY(features_decode(r, &model->features, err));
     return decode_parameters(r, model, err);

@@ -6,6 +6,7 @@
 #ifndef TRIMTAB_RANKER_MODEL_H
 #define TRIMTAB_RANKER_MODEL_H
 
+#include "ranker/architecture.h"
 #include "ranker/calibrate.h"
 #include "ranker/effects.h"
 #include "ranker/features.h"
@@ -20,6 +21,7 @@ struct model_head {
 };
 
 struct model {
+    struct architecture architecture;
     struct features *features;
     struct network_shape shape; /* shape.heads heads */
     struct model_head heads[DATASET_MAX_HEADS];
@@ -36,6 +38,10 @@ struct model {
 };
 
 void model_free(struct model *model); /* NULL is fine */
+
+/* The labels of a dataset as the model's heads.  STATUS_INVALID: it lacks one. */
+MUST_CHECK enum status model_targets(const struct model *model, const struct dataset *dataset, struct targets *ret,
+                                     struct err *err);
 
 /* file is cleared first; sets model->hash. */
 MUST_CHECK enum status model_encode(struct model *model, struct buf *file, struct err *err);

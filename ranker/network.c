@@ -1,44 +1,51 @@
 #include "ranker/network.h"
 
-#include <cblas.h>
 #include <math.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "base/core/mem.h"
+#include "ranker/dense.h"
 
 enum { MAX_SIZE = 65536, MAX_HEADS = 16 };
 
-/* Debian's serial OpenBLAS shares one work buffer without locking: two products at once give wrong sums. */
-static pthread_mutex_t blas_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void product(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, size_t m, size_t n, size_t k, const float *a, size_t lda,
-                    const float *b, size_t ldb, float beta, float *c)
+static bool size_valid(size_t size)
 {
-    pthread_mutex_lock(&blas_lock);
-    cblas_sgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b, (int)ldb, beta, c, (int)n);
-    pthread_mutex_unlock(&blas_lock);
+    return size >= 1 && size <= MAX_SIZE;
 }
 
 bool network_shape_valid(const struct network_shape *s)
 {
-    return s->width >= 1 && s->width <= MAX_SIZE && s->hidden1 >= 1 && s->hidden1 <= MAX_SIZE && s->hidden2 >= 1 &&
-           s->hidden2 <= MAX_SIZE && s->tower >= 1 && s->tower <= MAX_SIZE && s->heads >= 1 && s->heads <= MAX_HEADS;
+    return size_valid(s->width) && size_valid(s->hidden1) && size_valid(s->hidden2) && size_valid(s->tower) &&
+           s->heads >= 1 && s->heads <= MAX_HEADS && s->experts != 1 && s->experts <= NETWORK_MAX_EXPERTS;
+}
+
+size_t network_second(const struct network_shape *s)
+{
+    return s->hidden2 * (s->experts > 0 ? s->experts : 1);
 }
 
 struct network_layout network_layout(const struct network_shape *s)
 {
+    const size_t second = network_second(s), gates = s->heads * s->experts;
     struct network_layout l;
     l.w1 = 0;
     l.b1 = l.w1 + s->width * s->hidden1;
     l.w2 = l.b1 + s->hidden1;
-    l.b2 = l.w2 + s->hidden1 * s->hidden2;
-    l.w3 = l.b2 + s->hidden2;
+    l.b2 = l.w2 + s->hidden1 * second;
+    l.w3 = l.b2 + second;
     l.b3 = l.w3 + s->hidden2 * s->heads * s->tower;
     l.w4 = l.b3 + s->heads * s->tower;
     l.b4 = l.w4 + s->heads * s->tower;
-    l.n = l.b4 + s->heads;
+    l.wg = l.b4 + s->heads;
+    l.bg = l.wg + s->hidden1 * gates;
+    l.n = l.bg + gates;
     return l;
+}
+
+double network_flops(const struct network_shape *s)
+{
+    const size_t gates = s->heads * s->experts, mixing = gates * s->hidden2;
+    return 2.0 * (double)(s->hidden1 * (network_second(s) + gates) + mixing + (s->hidden2 + 1) * s->heads * s->tower);
 }
 
 static void init_normal(float *to, size_t n, double sd, struct rng *rng)
@@ -51,28 +58,33 @@ void network_init(const struct network_shape *s, struct rng *rng, const double *
 {
     const struct network_layout l = network_layout(s);
     memset(theta, 0, l.n * sizeof *theta);
-    init_normal(theta + l.w1, s->width * s->hidden1, sqrt(2.0 / (double)s->width), rng);
-    init_normal(theta + l.w2, s->hidden1 * s->hidden2, sqrt(2.0 / (double)s->hidden1), rng);
-    init_normal(theta + l.w3, s->hidden2 * s->heads * s->tower, sqrt(2.0 / (double)s->hidden2), rng);
-    init_normal(theta + l.w4, s->heads * s->tower, sqrt(1.0 / (double)s->tower), rng);
+    init_normal(theta + l.w1, l.b1 - l.w1, sqrt(2.0 / (double)s->width), rng);
+    init_normal(theta + l.w2, l.b2 - l.w2, sqrt(2.0 / (double)s->hidden1), rng);
+    init_normal(theta + l.w3, l.b3 - l.w3, sqrt(2.0 / (double)s->hidden2), rng);
+    init_normal(theta + l.w4, l.b4 - l.w4, sqrt(1.0 / (double)s->tower), rng);
     for (size_t h = 0; h < s->heads; h++)
         theta[l.b4 + h] = (float)b4[h];
 }
 
 enum status network_work_new(const struct network_shape *s, size_t rows, struct network_work *ret, struct err *err)
 {
-    const size_t towers = s->heads * s->tower;
+    const size_t towers = s->heads * s->tower, second = network_second(s), gates = s->heads * s->experts;
+    const size_t mixed = s->experts > 0 ? s->heads * s->hidden2 : 0;
     struct network_work work = {.rows = rows};
-    work.block = mem_alloc(rows * (2 * (s->hidden1 + s->hidden2 + towers) + s->heads), sizeof *work.block);
+    work.block = mem_alloc(rows * (2 * (s->hidden1 + second + towers + gates + mixed) + s->heads), sizeof *work.block);
     if (work.block == NULL)
         return err_no_memory(err);
-    work.h1 = work.block;
-    work.h2 = work.h1 + rows * s->hidden1;
-    work.t = work.h2 + rows * s->hidden2;
-    work.d1 = work.t + rows * towers;
-    work.d2 = work.d1 + rows * s->hidden1;
-    work.dt = work.d2 + rows * s->hidden2;
-    work.z = work.dt + rows * towers;
+    float *at = work.block;
+    const struct {
+        float **part;
+        size_t size;
+    } PARTS[] = {{&work.h1, s->hidden1}, {&work.h2, second},    {&work.t, towers},    {&work.d1, s->hidden1},
+                 {&work.d2, second},     {&work.dt, towers},    {&work.gates, gates}, {&work.dgates, gates},
+                 {&work.mixed, mixed},   {&work.dmixed, mixed}, {&work.z, s->heads}};
+    for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
+        *PARTS[i].part = at;
+        at += rows * PARTS[i].size;
+    }
     *ret = work;
     return STATUS_OK;
 }
@@ -81,27 +93,6 @@ void network_work_done(struct network_work *work)
 {
     mem_free(work->block);
     *work = (struct network_work){0};
-}
-
-/* y [n * m] = x [n * k] w [k * m] + b */
-static void linear(size_t n, size_t k, size_t m, const float *x, const float *w, const float *b, float *y)
-{
-    for (size_t i = 0; i < n; i++)
-        memcpy(y + i * m, b, m * sizeof *y);
-    product(CblasNoTrans, CblasNoTrans, n, m, k, x, k, w, m, 1.0f, y);
-}
-
-/* Backward of linear(): dw = x' dy, db = column sums of dy, dx = dy w'. */
-static void linear_backward(size_t n, size_t k, size_t m, const float *x, const float *w, const float *dy, float *dw,
-                            float *db, float *dx)
-{
-    product(CblasTrans, CblasNoTrans, k, m, n, x, k, dy, m, 0.0f, dw);
-    memset(db, 0, m * sizeof *db);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j < m; j++)
-            db[j] += dy[i * m + j];
-    }
-    product(CblasNoTrans, CblasTrans, n, k, m, dy, m, w, m, 0.0f, dx);
 }
 
 static void relu(float *x, size_t n)
@@ -128,22 +119,77 @@ static void drop(float *x, size_t n, double rate, float scale, struct rng *rng)
     }
 }
 
+void network_softmax(size_t n, float *x)
+{
+    float largest = x[0], sum = 0.0f;
+    for (size_t i = 1; i < n; i++)
+        largest = x[i] > largest ? x[i] : largest;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = expf(x[i] - largest);
+        sum += x[i];
+    }
+    for (size_t i = 0; i < n; i++)
+        x[i] /= sum;
+}
+
+/* Gates, and each head's mixture of the experts. */
+static void mix(const struct network_shape *s, const float *theta, size_t n, struct network_work *work)
+{
+    const struct network_layout l = network_layout(s);
+    const size_t gates = s->heads * s->experts, second = network_second(s);
+    dense(n, s->hidden1, gates, (struct const_matrix){work->h1, s->hidden1}, (struct const_matrix){theta + l.wg, gates},
+          theta + l.bg, (struct matrix){work->gates, gates});
+    memset(work->mixed, 0, n * s->heads * s->hidden2 * sizeof *work->mixed);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t h = 0; h < s->heads; h++) {
+            float *gate = work->gates + i * gates + h * s->experts, *to = work->mixed + (h * n + i) * s->hidden2;
+            network_softmax(s->experts, gate);
+            for (size_t e = 0; e < s->experts; e++) {
+                const float *from = work->h2 + i * second + e * s->hidden2;
+                for (size_t j = 0; j < s->hidden2; j++)
+                    to[j] += gate[e] * from[j];
+            }
+        }
+    }
+}
+
+/* Inputs of head h's tower. */
+static struct const_matrix tower_input(const struct network_shape *s, const struct network_work *work, size_t n,
+                                       size_t h)
+{
+    return (struct const_matrix){s->experts > 0 ? work->mixed + h * n * s->hidden2 : work->h2, s->hidden2};
+}
+
+/* First layers of the towers: of a shared bottom one product, else one for each head. */
+static void towers_forward(const struct network_shape *s, const float *theta, size_t n, struct network_work *work)
+{
+    const struct network_layout l = network_layout(s);
+    const size_t towers = s->heads * s->tower, parts = s->experts > 0 ? s->heads : 1, size = towers / parts;
+    if (s->experts > 0)
+        mix(s, theta, n, work);
+    for (size_t p = 0; p < parts; p++)
+        dense(n, s->hidden2, size, tower_input(s, work, n, p), (struct const_matrix){theta + l.w3 + p * size, towers},
+              theta + l.b3 + p * size, (struct matrix){work->t + p * size, towers});
+    relu(work->t, n * towers);
+}
+
 void network_forward(const struct network_shape *s, const float *theta, const float *x, size_t n, double dropout,
                      struct rng *rng, struct network_work *work)
 {
-    work->keep_scale = rng == NULL ? 1.0f : (float)(1.0 / (1.0 - dropout));
     const struct network_layout l = network_layout(s);
-    const size_t towers = s->heads * s->tower;
-    linear(n, s->width, s->hidden1, x, theta + l.w1, theta + l.b1, work->h1);
+    const size_t towers = s->heads * s->tower, second = network_second(s);
+    work->keep_scale = rng == NULL ? 1.0f : (float)(1.0 / (1.0 - dropout));
+    dense(n, s->width, s->hidden1, (struct const_matrix){x, s->width}, (struct const_matrix){theta + l.w1, s->hidden1},
+          theta + l.b1, (struct matrix){work->h1, s->hidden1});
     relu(work->h1, n * s->hidden1);
     if (rng != NULL)
         drop(work->h1, n * s->hidden1, dropout, work->keep_scale, rng);
-    linear(n, s->hidden1, s->hidden2, work->h1, theta + l.w2, theta + l.b2, work->h2);
-    relu(work->h2, n * s->hidden2);
+    dense(n, s->hidden1, second, (struct const_matrix){work->h1, s->hidden1},
+          (struct const_matrix){theta + l.w2, second}, theta + l.b2, (struct matrix){work->h2, second});
+    relu(work->h2, n * second);
     if (rng != NULL)
-        drop(work->h2, n * s->hidden2, dropout, work->keep_scale, rng);
-    linear(n, s->hidden2, towers, work->h2, theta + l.w3, theta + l.b3, work->t);
-    relu(work->t, n * towers);
+        drop(work->h2, n * second, dropout, work->keep_scale, rng);
+    towers_forward(s, theta, n, work);
     for (size_t i = 0; i < n; i++) {
         for (size_t h = 0; h < s->heads; h++) {
             const float *t = work->t + i * towers + h * s->tower, *w = theta + l.w4 + h * s->tower;
@@ -166,8 +212,9 @@ double network_log_loss(double z, int y)
 }
 
 /* Gradients of the logits' layer: w4, b4 and dt. */
-static void heads_backward(const struct network_shape *s, const float *theta, const uint32_t *labels, size_t n,
-                           float scale, struct network_work *work, float *gradient, double *ret_losses)
+static void heads_backward(const struct network_shape *s, const float *theta, const uint32_t *labels,
+                           const float *weights, size_t n, float scale, struct network_work *work, float *gradient,
+                           double *ret_losses)
 {
     const struct network_layout l = network_layout(s);
     const size_t towers = s->heads * s->tower;
@@ -178,10 +225,11 @@ static void heads_backward(const struct network_shape *s, const float *theta, co
         for (size_t h = 0; h < s->heads; h++) {
             const int y = (int)(labels[i] >> h & 1u);
             const double z = (double)work->z[i * s->heads + h];
-            const float dz = (float)(network_sigmoid(z) - (double)y) * scale;
+            const float weight = weights == NULL ? 1.0f : weights[i * s->heads + h];
+            const float dz = (float)(network_sigmoid(z) - (double)y) * scale * weight;
             const float *t = work->t + i * towers + h * s->tower, *w = theta + l.w4 + h * s->tower;
             float *dt = work->dt + i * towers + h * s->tower, *dw = gradient + l.w4 + h * s->tower;
-            ret_losses[h] += network_log_loss(z, y);
+            ret_losses[h] += (double)weight * network_log_loss(z, y);
             gradient[l.b4 + h] += dz;
             for (size_t j = 0; j < s->tower; j++) {
                 dw[j] += dz * t[j];
@@ -191,16 +239,74 @@ static void heads_backward(const struct network_shape *s, const float *theta, co
     }
 }
 
-void network_backward(const struct network_shape *s, const float *theta, const float *x, const uint32_t *labels,
-                      size_t n, float scale, struct network_work *work, float *gradient, float *dx, double *ret_losses)
+/* From the mixtures back to the experts (d2) and, through the softmax, to the gates' layer (dgates). */
+static void unmix(const struct network_shape *s, size_t n, struct network_work *work)
+{
+    const size_t gates = s->heads * s->experts, second = network_second(s);
+    memset(work->d2, 0, n * second * sizeof *work->d2);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t h = 0; h < s->heads; h++) {
+            const float *gate = work->gates + i * gates + h * s->experts;
+            const float *dm = work->dmixed + (h * n + i) * s->hidden2;
+            float *dgate = work->dgates + i * gates + h * s->experts, mean = 0.0f;
+            for (size_t e = 0; e < s->experts; e++) {
+                const float *expert = work->h2 + i * second + e * s->hidden2;
+                float *to = work->d2 + i * second + e * s->hidden2, dot = 0.0f;
+                for (size_t j = 0; j < s->hidden2; j++) {
+                    dot += dm[j] * expert[j];
+                    to[j] += gate[e] * dm[j];
+                }
+                dgate[e] = dot;
+                mean += gate[e] * dot;
+            }
+            for (size_t e = 0; e < s->experts; e++)
+                dgate[e] = gate[e] * (dgate[e] - mean);
+        }
+    }
+}
+
+/* From dt to d2, and with experts to d1 as far as the gates reach. */
+static void towers_backward(const struct network_shape *s, const float *theta, size_t n, struct network_work *work,
+                            float *gradient)
 {
     const struct network_layout l = network_layout(s);
-    heads_backward(s, theta, labels, n, scale, work, gradient, ret_losses);
-    linear_backward(n, s->hidden2, s->heads * s->tower, work->h2, theta + l.w3, work->dt, gradient + l.w3,
-                    gradient + l.b3, work->d2);
-    relu_backward(work->h2, work->d2, n * s->hidden2, work->keep_scale);
-    linear_backward(n, s->hidden1, s->hidden2, work->h1, theta + l.w2, work->d2, gradient + l.w2, gradient + l.b2,
-                    work->d1);
+    const size_t towers = s->heads * s->tower, parts = s->experts > 0 ? s->heads : 1, size = towers / parts;
+    const size_t gates = s->heads * s->experts;
+    for (size_t p = 0; p < parts; p++) {
+        const struct const_matrix dt = {work->dt + p * size, towers};
+        float *to = s->experts > 0 ? work->dmixed + p * n * s->hidden2 : work->d2;
+        dense_backward(n, s->hidden2, size, tower_input(s, work, n, p), dt,
+                       (struct matrix){gradient + l.w3 + p * size, towers}, gradient + l.b3 + p * size);
+        dense_backward_input(n, s->hidden2, size, (struct const_matrix){theta + l.w3 + p * size, towers}, dt, 0.0f,
+                             (struct matrix){to, s->hidden2});
+    }
+    if (s->experts == 0)
+        return;
+    unmix(s, n, work);
+    const struct const_matrix dgates = {work->dgates, gates};
+    dense_backward(n, s->hidden1, gates, (struct const_matrix){work->h1, s->hidden1}, dgates,
+                   (struct matrix){gradient + l.wg, gates}, gradient + l.bg);
+    dense_backward_input(n, s->hidden1, gates, (struct const_matrix){theta + l.wg, gates}, dgates, 0.0f,
+                         (struct matrix){work->d1, s->hidden1});
+}
+
+void network_backward(const struct network_shape *s, const float *theta, const float *x, const uint32_t *labels,
+                      const float *weights, size_t n, float scale, struct network_work *work, float *gradient,
+                      float *dx, double *ret_losses)
+{
+    const struct network_layout l = network_layout(s);
+    const size_t second = network_second(s);
+    const struct const_matrix d1 = {work->d1, s->hidden1}, d2 = {work->d2, second};
+    heads_backward(s, theta, labels, weights, n, scale, work, gradient, ret_losses);
+    towers_backward(s, theta, n, work, gradient);
+    relu_backward(work->h2, work->d2, n * second, work->keep_scale);
+    dense_backward(n, s->hidden1, second, (struct const_matrix){work->h1, s->hidden1}, d2,
+                   (struct matrix){gradient + l.w2, second}, gradient + l.b2);
+    dense_backward_input(n, s->hidden1, second, (struct const_matrix){theta + l.w2, second}, d2,
+                         s->experts > 0 ? 1.0f : 0.0f, (struct matrix){work->d1, s->hidden1});
     relu_backward(work->h1, work->d1, n * s->hidden1, work->keep_scale);
-    linear_backward(n, s->width, s->hidden1, x, theta + l.w1, work->d1, gradient + l.w1, gradient + l.b1, dx);
+    dense_backward(n, s->width, s->hidden1, (struct const_matrix){x, s->width}, d1,
+                   (struct matrix){gradient + l.w1, s->hidden1}, gradient + l.b1);
+    dense_backward_input(n, s->width, s->hidden1, (struct const_matrix){theta + l.w1, s->hidden1}, d1, 0.0f,
+                         (struct matrix){dx, s->width});
 }

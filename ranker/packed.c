@@ -13,7 +13,21 @@ void packed_done(struct packed *packed)
     *packed = (struct packed){0};
 }
 
-/* Every size is a multiple of KERNEL_ALIGN but heads, which comes last. */
+/* Outputs of the second layer, padded. */
+static size_t second(const struct packed *p)
+{
+    return p->hidden2 * (p->experts > 0 ? p->experts : 1);
+}
+
+/* Floats of all parts. */
+static size_t block_size(const struct packed *p)
+{
+    const size_t towers = p->heads * p->tower, gates = p->heads * p->experts;
+    return (p->width + 1) * p->hidden1 + (p->hidden1 + 1) * second(p) + (p->hidden2 + 2) * towers + gates * p->hidden1 +
+           p->heads + gates;
+}
+
+/* Every size is a multiple of KERNEL_ALIGN but those of b4 and bg, which come last. */
 static void place(struct packed *p)
 {
     const size_t towers = p->heads * p->tower;
@@ -21,11 +35,13 @@ static void place(struct packed *p)
     p->w1 = p->block + (misaligned == 0 ? 0 : (LINE - misaligned) / sizeof *p->block);
     p->b1 = p->w1 + p->width * p->hidden1;
     p->w2 = p->b1 + p->hidden1;
-    p->b2 = p->w2 + p->hidden1 * p->hidden2;
-    p->w3 = p->b2 + p->hidden2;
+    p->b2 = p->w2 + p->hidden1 * second(p);
+    p->w3 = p->b2 + second(p);
     p->b3 = p->w3 + p->hidden2 * towers;
     p->w4 = p->b3 + towers;
-    p->b4 = p->w4 + towers;
+    p->wg = p->w4 + towers;
+    p->b4 = p->wg + p->heads * p->experts * p->hidden1;
+    p->bg = p->b4 + p->heads;
 }
 
 /* Copies w [k * m] into a zeroed matrix of rows of m_padded. */
@@ -35,28 +51,41 @@ static void pad(const float *w, size_t k, size_t m, size_t m_padded, float *to)
         memcpy(to + i * m_padded, w + i * m, m * sizeof *to);
 }
 
-/* Each tower's outputs are padded on their own: w [k * heads * tower]. */
-static void pad_towers(const struct network_shape *s, const float *w, size_t k, size_t tower, float *to)
+/* w [k * parts * m]: the outputs of each part, a tower or an expert, are padded on their own. */
+static void pad_parts(const float *w, size_t k, size_t parts, size_t m, size_t m_padded, float *to)
 {
     for (size_t i = 0; i < k; i++)
-        pad(w + i * s->heads * s->tower, s->heads, s->tower, tower, to + i * s->heads * tower);
+        pad(w + i * parts * m, parts, m, m_padded, to + i * parts * m_padded);
+}
+
+/* One row for each gate. */
+static void fill_gates(struct packed *p, const struct network_shape *s, const float *theta)
+{
+    const struct network_layout l = network_layout(s);
+    const size_t gates = s->heads * s->experts;
+    for (size_t g = 0; g < gates; g++) {
+        p->bg[g] = theta[l.bg + g];
+        for (size_t i = 0; i < s->hidden1; i++)
+            p->wg[g * p->hidden1 + i] = theta[l.wg + i * gates + g];
+    }
 }
 
 /* staged: zeroed, large enough for either matrix. */
 static void fill(struct packed *p, const struct network_shape *s, const float *theta, float *staged)
 {
     const struct network_layout l = network_layout(s);
-    const size_t towers = p->heads * p->tower;
+    const size_t towers = p->heads * p->tower, experts = s->experts > 0 ? s->experts : 1;
     pad(theta + l.w1, s->width, s->hidden1, p->hidden1, p->w1);
     pad(theta + l.b1, 1, s->hidden1, p->hidden1, p->b1);
-    pad(theta + l.b2, 1, s->hidden2, p->hidden2, p->b2);
-    pad_towers(s, theta + l.b3, 1, p->tower, p->b3);
-    pad_towers(s, theta + l.w4, 1, p->tower, p->w4);
+    pad_parts(theta + l.b2, 1, experts, s->hidden2, p->hidden2, p->b2);
+    pad_parts(theta + l.b3, 1, s->heads, s->tower, p->tower, p->b3);
+    pad_parts(theta + l.w4, 1, s->heads, s->tower, p->tower, p->w4);
     pad(theta + l.b4, 1, s->heads, p->heads, p->b4);
-    pad(theta + l.w2, s->hidden1, s->hidden2, p->hidden2, staged);
-    kernel_pack(p->hidden1, p->hidden2, staged, p->w2);
-    memset(staged, 0, p->hidden1 * p->hidden2 * sizeof *staged);
-    pad_towers(s, theta + l.w3, s->hidden2, p->tower, staged);
+    fill_gates(p, s, theta);
+    pad_parts(theta + l.w2, s->hidden1, experts, s->hidden2, p->hidden2, staged);
+    kernel_pack(p->hidden1, second(p), staged, p->w2);
+    memset(staged, 0, p->hidden1 * second(p) * sizeof *staged);
+    pad_parts(theta + l.w3, s->hidden2, s->heads, s->tower, p->tower, staged);
     kernel_pack(p->hidden2, towers, staged, p->w3);
 }
 
@@ -64,13 +93,13 @@ enum status packed_new(const struct network_shape *s, const float *theta, struct
 {
     struct packed p = {.width = s->width,
                        .heads = s->heads,
+                       .experts = s->experts,
                        .hidden1 = kernel_pad(s->hidden1),
                        .hidden2 = kernel_pad(s->hidden2),
                        .tower = kernel_pad(s->tower)};
-    const size_t towers = p.heads * p.tower, n2 = p.hidden1 * p.hidden2, n3 = p.hidden2 * towers;
+    const size_t n2 = p.hidden1 * second(&p), n3 = p.hidden2 * p.heads * p.tower;
     float *staged = mem_alloc(n2 > n3 ? n2 : n3, sizeof *staged);
-    p.block = mem_alloc((p.width + 1) * p.hidden1 + n2 + p.hidden2 + n3 + 2 * towers + p.heads + LINE / sizeof *p.block,
-                        sizeof *p.block);
+    p.block = mem_alloc(block_size(&p) + LINE / sizeof *p.block, sizeof *p.block);
     if (p.block == NULL || staged == NULL) {
         mem_free(staged);
         packed_done(&p);
@@ -83,20 +112,53 @@ enum status packed_new(const struct network_shape *s, const float *theta, struct
     return STATUS_OK;
 }
 
+/* Of a shared bottom: the second layer and all towers; of experts: theirs, and the input and output of one tower. */
 size_t packed_scratch(const struct packed *p)
 {
-    return KERNEL_ROWS * (p->hidden2 + p->heads * p->tower);
+    return KERNEL_ROWS * (second(p) + (p->experts > 0 ? p->hidden2 + p->tower : p->heads * p->tower));
+}
+
+/* The logit of head h from its tower's output t, rows with a stride. */
+static void logits(const struct packed *p, const struct kernel *kernel, size_t n, size_t h, const float *t,
+                   size_t stride, float *z)
+{
+    for (size_t i = 0; i < n; i++)
+        z[i * p->heads + h] = kernel->dot(p->tower, t + i * stride, p->w4 + h * p->tower) + p->b4[h];
+}
+
+/* mixed [hidden2] = the experts f [second] by the gate of head h. */
+static void mix(const struct packed *p, const struct kernel *kernel, size_t h, const float *h1, const float *f,
+                float *mixed)
+{
+    float gate[NETWORK_MAX_EXPERTS];
+    for (size_t e = 0; e < p->experts; e++) {
+        const size_t g = h * p->experts + e;
+        gate[e] = kernel->dot(p->hidden1, h1, p->wg + g * p->hidden1) + p->bg[g];
+    }
+    network_softmax(p->experts, gate);
+    memset(mixed, 0, p->hidden2 * sizeof *mixed);
+    for (size_t e = 0; e < p->experts; e++)
+        kernel->add(p->hidden2, gate[e], f + e * p->hidden2, mixed);
 }
 
 void packed_logits(const struct packed *p, const struct kernel *kernel, size_t n, const float *h1, float *scratch,
                    float *z)
 {
-    const size_t towers = p->heads * p->tower;
-    float *h2 = scratch, *t = scratch + n * p->hidden2;
-    kernel->layer(n, p->hidden1, p->hidden2, h1, p->w2, p->b2, h2);
-    kernel->layer(n, p->hidden2, towers, h2, p->w3, p->b3, t);
-    for (size_t i = 0; i < n; i++) {
+    const size_t towers = p->heads * p->tower, width2 = second(p);
+    float *h2 = scratch, *mixed = scratch + n * width2;
+    kernel->layer(n, p->hidden1, width2, h1, p->w2, p->b2, h2);
+    if (p->experts == 0) {
+        float *t = mixed;
+        kernel->layer(n, p->hidden2, towers, h2, p->w3, p->b3, t);
         for (size_t h = 0; h < p->heads; h++)
-            z[i * p->heads + h] = kernel->dot(p->tower, t + i * towers + h * p->tower, p->w4 + h * p->tower) + p->b4[h];
+            logits(p, kernel, n, h, t + h * p->tower, towers, z);
+        return;
+    }
+    float *t = mixed + n * p->hidden2;
+    for (size_t h = 0; h < p->heads; h++) { /* a tower is a whole number of panels (kernel.h) */
+        for (size_t i = 0; i < n; i++)
+            mix(p, kernel, h, h1 + i * p->hidden1, h2 + i * width2, mixed + i * p->hidden2);
+        kernel->layer(n, p->hidden2, p->tower, mixed, p->w3 + h * p->tower * p->hidden2, p->b3 + h * p->tower, t);
+        logits(p, kernel, n, h, t, p->tower, z);
     }
 }

@@ -10,11 +10,27 @@ void samples_done(struct samples *samples)
     for (size_t side = 0; side < N_SIDES; side++)
         inputs_done(&samples->sides[side]);
     mem_free(samples->labels);
+    mem_free(samples->weights);
     *samples = (struct samples){0};
 }
 
-enum status samples_new(const struct features *features, const struct dataset *dataset, const uint32_t *rows, size_t n,
-                        struct samples *ret, struct err *err)
+static enum status fill_labels(struct samples *samples, const struct targets *targets, struct err *err)
+{
+    samples->labels = mem_alloc(samples->n, sizeof *samples->labels);
+    samples->weights = targets->weighted ? mem_alloc(samples->n * targets->n, sizeof *samples->weights) : NULL;
+    if (samples->labels == NULL || (targets->weighted && samples->weights == NULL))
+        return err_no_memory(err);
+    for (size_t i = 0; i < samples->n; i++) {
+        const uint32_t logged = samples->dataset->row_labels[samples->rows[i]];
+        samples->labels[i] = targets_labels(targets, logged);
+        for (size_t h = 0; targets->weighted && h < targets->n; h++)
+            samples->weights[i * targets->n + h] = (float)targets_weight(targets, logged);
+    }
+    return STATUS_OK;
+}
+
+enum status samples_new(const struct features *features, const struct dataset *dataset, const struct targets *targets,
+                        const uint32_t *rows, size_t n, struct samples *ret, struct err *err)
 {
     struct samples samples = {.features = features, .dataset = dataset, .rows = rows, .n = n};
     enum status s = STATUS_OK;
@@ -22,15 +38,12 @@ enum status samples_new(const struct features *features, const struct dataset *d
         s = inputs_new(features, (enum feature_side)side, dataset, rows, n, &samples.sides[side], err);
         samples.n_codes += samples.sides[side].n_codes;
     }
-    samples.labels = mem_alloc(n, sizeof *samples.labels);
-    if (s == STATUS_OK && samples.labels == NULL)
-        s = err_no_memory(err);
+    if (s == STATUS_OK)
+        s = fill_labels(&samples, targets, err);
     if (s != STATUS_OK) {
         samples_done(&samples);
         return s;
     }
-    for (size_t i = 0; i < n; i++)
-        samples.labels[i] = dataset->row_labels[rows[i]];
     *ret = samples;
     return STATUS_OK;
 }

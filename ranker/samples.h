@@ -4,6 +4,7 @@
 #ifndef TRIMTAB_RANKER_SAMPLES_H
 #define TRIMTAB_RANKER_SAMPLES_H
 
+#include "ranker/architecture.h"
 #include "ranker/effects.h"
 #include "ranker/inputs.h"
 #include "ranker/network.h"
@@ -16,7 +17,8 @@ struct samples {
     size_t n;
     struct inputs sides[N_SIDES];
     size_t n_codes;   /* over all sides */
-    uint32_t *labels; /* [n] */
+    uint32_t *labels; /* [n] of the heads of the model */
+    float *weights;   /* [n * heads] in training; NULL: all 1 */
 };
 
 /* What training finds; borrowed. */
@@ -25,8 +27,9 @@ struct learnt {
     const struct effects *effects;
 };
 
-MUST_CHECK enum status samples_new(const struct features *features, const struct dataset *dataset, const uint32_t *rows,
-                                   size_t n, struct samples *ret, struct err *err);
+MUST_CHECK enum status samples_new(const struct features *features, const struct dataset *dataset,
+                                   const struct targets *targets, const uint32_t *rows, size_t n, struct samples *ret,
+                                   struct err *err);
 void samples_done(struct samples *samples);
 /* One input row x [width] and its codes [n_codes]; hide may be NULL. */
 void samples_fill(const struct samples *samples, size_t i, const float *embeddings, struct inputs_hide *hide, float *x,

@@ -5,30 +5,8 @@
 #include <string.h>
 
 #include "base/core/mem.h"
-#include "base/json/json_write.h"
 
 enum { PATIENCE = 2 };
-
-void train_options_init(struct train_options *options)
-{
-    *options = (struct train_options){
-        .threads = 2,
-        .max_epochs = 12,
-        .hidden1 = 128,
-        .hidden2 = 64,
-        .tower = 32,
-        .trainer = {.seed = 1,
-                    .batch = 256,
-                    .learning_rate = 1e-3,
-                    .decay = 0.01,
-                    .embedding_decay = 0.1,
-                    .hide_ids = 0.2,
-                    .hide_others = 0.02,
-                    .dropout = 0.05,
-                    .variance = {[EFFECTS_USER] = 0.2, [EFFECTS_ITEM] = 0.08},
-                    .average = 0.99},
-    };
-}
 
 enum status train_rows(const struct dataset *d, int32_t first_day, int32_t last_day, uint32_t **ret, size_t *ret_n,
                        struct err *err)
@@ -54,6 +32,7 @@ struct session {
     void *watch_context;
     struct err *err;
     struct workers *workers;
+    struct targets targets;
     int32_t first_day, last_day, calibration_day;
     uint32_t *rows; /* [n] of the days, in order of time */
     size_t n;
@@ -120,21 +99,54 @@ static enum status split_rows(struct session *t)
     return STATUS_OK;
 }
 
-static size_t count_positives(const struct session *t, const uint32_t *rows, size_t n, size_t head)
+/* The heads' names, and what they make of the labels. */
+static enum status make_heads(struct session *t)
 {
-    size_t positives = 0;
-    for (size_t i = 0; i < n; i++)
-        positives += t->d->row_labels[rows[i]] >> head & 1u;
-    return positives;
+    struct model *model = t->model;
+    const struct architecture *architecture = &t->options->architecture;
+    const char *binary = ARCHITECTURE_BINARY_HEAD, *names[DATASET_MAX_HEADS];
+    for (size_t h = 0; h < t->d->n_heads; h++)
+        names[h] = t->d->head_names[h];
+    TRY(architecture_copy(architecture, &model->architecture, t->err));
+    TRY(targets_make(architecture, t->d->n_heads, names, t->d, &t->targets, t->err));
+    for (size_t h = 0; h < t->targets.n; h++) {
+        model->heads[h].name = mem_strdup(architecture->kind == ARCHITECTURE_BINARY ? binary : names[h]);
+        if (model->heads[h].name == NULL)
+            return err_no_memory(t->err);
+    }
+    return STATUS_OK;
+}
+
+/* Importances are scaled so that a positive row weighs 1 on average. */
+static void scale_importances(struct session *t)
+{
+    double sum = 0.0, n = 0.0;
+    for (size_t i = 0; i < t->n; i++) {
+        const uint32_t logged = t->d->row_labels[t->rows[i]];
+        if (targets_labels(&t->targets, logged) != 0) {
+            sum += targets_weight(&t->targets, logged);
+            n += 1.0;
+        }
+    }
+    for (size_t head = 0; head < DATASET_MAX_HEADS && n > 0.0; head++)
+        t->targets.importance[head] *= n / sum;
 }
 
 static void find_rates(struct session *t)
 {
-    for (size_t h = 0; h < t->d->n_heads; h++) {
-        const double n = (double)t->n, positives = (double)count_positives(t, t->rows, t->n, h);
-        t->constant[h] = positives < 1.0 || positives > n - 1.0;
-        t->rates[h] = (positives + 0.5) / (n + 1.0);
+    double positives[DATASET_MAX_HEADS] = {0.0};
+    for (size_t i = 0; i < t->n; i++) {
+        const uint32_t labels = targets_labels(&t->targets, t->d->row_labels[t->rows[i]]);
+        for (size_t h = 0; h < t->targets.n; h++)
+            positives[h] += labels >> h & 1u;
     }
+    for (size_t h = 0; h < t->targets.n; h++) {
+        const double n = (double)t->n;
+        t->constant[h] = positives[h] < 1.0 || positives[h] > n - 1.0;
+        t->rates[h] = (positives[h] + 0.5) / (n + 1.0);
+    }
+    if (t->targets.weighted)
+        scale_importances(t);
 }
 
 static void on_step(void *context, size_t step, size_t n_steps, double loss)
@@ -157,21 +169,28 @@ static void on_epoch(struct session *t, double held_out_loss)
 
 static struct network_shape make_shape(const struct session *t, const struct features *features)
 {
-    return (struct network_shape){features->width, t->options->hidden1, t->options->hidden2, t->options->tower,
-                                  t->d->n_heads};
+    const struct train_options *o = t->options;
+    return (struct network_shape){.width = features->width,
+                                  .hidden1 = o->hidden1,
+                                  .hidden2 = o->hidden2,
+                                  .tower = o->tower,
+                                  .heads = t->targets.n,
+                                  .experts = o->architecture.kind == ARCHITECTURE_MMOE ? o->experts : 0};
 }
 
-/* The sum over the heads that can be learnt of the mean log loss. */
-static double joint_loss(const struct session *t, const float *z, const uint32_t *labels, size_t n)
+/* The sum over the heads that can be learnt of the mean weighted log loss. */
+static double joint_loss(const struct session *t, const float *z, const struct samples *samples)
 {
+    const size_t heads = t->targets.n;
     double sum = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        for (size_t h = 0; h < t->d->n_heads; h++) {
+    for (size_t i = 0; i < samples->n; i++) {
+        for (size_t h = 0; h < heads; h++) {
+            const double weight = samples->weights == NULL ? 1.0 : (double)samples->weights[i * heads + h];
             if (!t->constant[h])
-                sum += network_log_loss((double)z[i * t->d->n_heads + h], (int)(labels[i] >> h & 1u));
+                sum += weight * network_log_loss((double)z[i * heads + h], (int)(samples->labels[i] >> h & 1u));
         }
     }
-    return sum / (double)n;
+    return sum / (double)samples->n;
 }
 
 /* Tries epochs until the held-out loss did not fall PATIENCE times; z_best [n_held * heads] are the logits of the best.
@@ -186,7 +205,7 @@ static enum status try_epochs(struct session *t, struct trainer *trainer, const 
         TRY(trainer_epoch(trainer, on_step, t, &loss, t->err));
         const struct learnt learnt = trainer_learnt(trainer);
         TRY(samples_predict(held, shape, &learnt, t->workers, z, t->err));
-        const double held_loss = joint_loss(t, z, held->labels, held->n);
+        const double held_loss = joint_loss(t, z, held);
         on_epoch(t, held_loss);
         if (held_loss < best) {
             best = held_loss;
@@ -199,7 +218,7 @@ static enum status try_epochs(struct session *t, struct trainer *trainer, const 
 
 static void calibrate(struct session *t, const float *z, const struct samples *held)
 {
-    const size_t n_heads = t->d->n_heads;
+    const size_t n_heads = t->targets.n;
     for (size_t h = 0; h < n_heads; h++) {
         struct platt *platt = &t->model->heads[h].platt;
         *platt = t->constant[h] ? (struct platt){0.0, log(t->rates[h] / (1.0 - t->rates[h]))}
@@ -213,17 +232,17 @@ static enum status choose(struct session *t, size_t *ret_epochs)
     struct features *features = NULL;
     struct samples fit = {0}, held = {0};
     struct trainer *trainer = NULL;
-    float *z = mem_alloc(2 * t->n_held * t->d->n_heads, sizeof *z);
+    float *z = mem_alloc(2 * t->n_held * t->targets.n, sizeof *z);
     enum status s = z == NULL ? err_no_memory(t->err) : features_new(t->d, t->fit_rows, t->n_fit, &features, t->err);
     if (s != STATUS_OK)
         goto out;
     const struct network_shape shape = make_shape(t, features);
-    s = samples_new(features, t->d, t->fit_rows, t->n_fit, &fit, t->err);
+    s = samples_new(features, t->d, &t->targets, t->fit_rows, t->n_fit, &fit, t->err);
     if (s == STATUS_OK)
-        s = samples_new(features, t->d, t->held_rows, t->n_held, &held, t->err);
+        s = samples_new(features, t->d, &t->targets, t->held_rows, t->n_held, &held, t->err);
     if (s == STATUS_OK)
         s = trainer_new(&fit, &shape, t->rates, &t->options->trainer, t->workers, &trainer, t->err);
-    float *z_best = z + t->n_held * t->d->n_heads;
+    float *z_best = z + t->n_held * t->targets.n;
     if (s == STATUS_OK)
         s = try_epochs(t, trainer, &shape, &held, z, z_best, ret_epochs);
     if (s == STATUS_OK)
@@ -271,7 +290,7 @@ static enum status refit(struct session *t, size_t epochs)
     struct trainer *trainer = NULL;
     TRY(features_new(t->d, t->rows, t->n, &model->features, t->err));
     model->shape = make_shape(t, model->features);
-    enum status s = samples_new(model->features, t->d, t->rows, t->n, &all, t->err);
+    enum status s = samples_new(model->features, t->d, &t->targets, t->rows, t->n, &all, t->err);
     if (s == STATUS_OK)
         s = trainer_new(&all, &model->shape, t->rates, &t->options->trainer, t->workers, &trainer, t->err);
     if (s == STATUS_OK)
@@ -291,7 +310,7 @@ static enum status measure_heads(struct session *t)
     enum status s = STATUS_OK;
     if (z == NULL)
         return err_no_memory(t->err);
-    s = samples_new(model->features, t->d, t->held_rows, t->n_held, &held, t->err);
+    s = samples_new(model->features, t->d, &t->targets, t->held_rows, t->n_held, &held, t->err);
     const struct learnt learnt = {model->theta, model->embeddings, &model->effects};
     if (s == STATUS_OK)
         s = samples_predict(&held, &model->shape, &learnt, t->workers, z, t->err);
@@ -312,59 +331,25 @@ static enum status measure_heads(struct session *t)
     return s;
 }
 
-static enum status write_options(struct session *t, size_t epochs)
-{
-    const struct train_options *o = t->options;
-    struct buf text = BUF_INIT;
-    struct json_writer w;
-    const struct {
-        const char *name;
-        double value;
-    } VALUES[] = {
-        {"epochs", (double)epochs},
-        {"max_epochs", (double)o->max_epochs},
-        {"batch", (double)o->trainer.batch},
-        {"learning_rate", o->trainer.learning_rate},
-        {"decay", o->trainer.decay},
-        {"embedding_decay", o->trainer.embedding_decay},
-        {"hide_ids", o->trainer.hide_ids},
-        {"hide_others", o->trainer.hide_others},
-        {"dropout", o->trainer.dropout},
-        {"average", o->trainer.average},
-        {"user_variance", o->trainer.variance[EFFECTS_USER]},
-        {"item_variance", o->trainer.variance[EFFECTS_ITEM]},
-    };
-    json_writer_init(&w, &text);
-    json_write_object(&w);
-    for (size_t i = 0; i < sizeof VALUES / sizeof *VALUES; i++) {
-        json_write_key(&w, VALUES[i].name);
-        json_write_number(&w, VALUES[i].value);
-    }
-    json_write_object_end(&w);
-    t->model->options = buf_take(&text);
-    return t->model->options == NULL ? err_no_memory(t->err) : STATUS_OK;
-}
-
 static enum status describe(struct session *t, size_t epochs)
 {
     struct model *model = t->model;
-    for (size_t h = 0; h < t->d->n_heads; h++) {
-        model->heads[h].name = mem_strdup(t->d->head_names[h]);
-        if (model->heads[h].name == NULL)
-            return err_no_memory(t->err);
-    }
+    struct buf options = BUF_INIT;
     memcpy(model->data_hash, t->d->hash, sizeof model->data_hash);
     model->first_day = t->first_day;
     model->last_day = t->last_day;
     model->calibration_day = t->calibration_day;
     model->seed = t->options->trainer.seed;
-    return write_options(t, epochs);
+    train_options_write(t->options, epochs, &options);
+    model->options = buf_take(&options);
+    return model->options == NULL ? err_no_memory(t->err) : STATUS_OK;
 }
 
 static enum status run(struct session *t)
 {
     size_t epochs = 1;
     TRY(workers_new(t->options->threads, &t->workers, t->err));
+    TRY(make_heads(t));
     TRY(split_rows(t));
     find_rates(t);
     TRY(choose(t, &epochs));

@@ -17,11 +17,14 @@ struct train_options {
     int32_t first_day, last_day; /* both 0: every day of the dataset */
     size_t threads;
     size_t max_epochs;
-    size_t hidden1, hidden2, tower;
+    size_t hidden1, hidden2, tower, experts; /* experts: of ARCHITECTURE_MMOE */
+    struct architecture architecture;        /* borrowed */
     struct trainer_options trainer;
 };
 
 void train_options_init(struct train_options *options);
+/* What a model records of them, with the number of epochs that was chosen: JSON, appended. */
+void train_options_write(const struct train_options *options, size_t epochs, struct buf *text);
 
 /* What a person watching wants to know; called on the caller's thread. */
 struct train_progress {

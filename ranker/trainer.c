@@ -36,6 +36,7 @@ struct trainer {
     float *x, *dx;    /* [batch * width] */
     uint32_t *codes;  /* [batch * n_codes] */
     uint32_t *labels; /* [batch] */
+    float *weights;   /* [batch * heads]; NULL: all 1 */
     struct shard shards[TRAINER_SHARDS];
     struct effects effects;
     double rates[DATASET_MAX_HEADS];
@@ -81,6 +82,7 @@ void trainer_free(struct trainer *t)
     mem_free(t->dx);
     mem_free(t->codes);
     mem_free(t->labels);
+    mem_free(t->weights);
     mem_free(t->tables);
     mem_free(t);
 }
@@ -104,9 +106,10 @@ static enum status allocate(struct trainer *t, struct err *err)
     t->dx = mem_alloc(batch * t->shape.width, sizeof *t->dx);
     t->codes = mem_alloc(batch * n_codes, sizeof *t->codes);
     t->labels = mem_alloc(batch, sizeof *t->labels);
+    t->weights = t->samples->weights != NULL ? mem_alloc(batch * t->shape.heads, sizeof *t->weights) : NULL;
     t->tables = mem_alloc(n_codes, sizeof *t->tables);
     if (t->sparse_gradient == NULL || t->order == NULL || t->x == NULL || t->dx == NULL || t->codes == NULL ||
-        t->labels == NULL || t->tables == NULL)
+        t->labels == NULL || t->tables == NULL || (t->samples->weights != NULL && t->weights == NULL))
         return err_no_memory(err);
     for (size_t s = 0; s < TRAINER_SHARDS; s++) {
         t->shards[s].gradient = mem_alloc(t->layout.n, sizeof *t->shards[s].gradient);
@@ -177,6 +180,9 @@ static void run_shard(void *context, size_t index)
     for (size_t i = first; i < first + n; i++) {
         samples_fill(t->samples, t->batch[i], t->sparse.theta, &hide, t->x + i * width, t->codes + i * n_codes);
         t->labels[i] = t->samples->labels[t->batch[i]];
+        if (t->weights != NULL)
+            memcpy(t->weights + i * t->shape.heads, t->samples->weights + t->batch[i] * t->shape.heads,
+                   t->shape.heads * sizeof *t->weights);
     }
     memset(shard->losses, 0, sizeof shard->losses);
     if (n == 0) {
@@ -190,7 +196,8 @@ static void run_shard(void *context, size_t index)
         samples_ids(t->samples, t->batch[first + i], ids);
         effects_add(&t->effects, ids, shard->work.z + i * t->shape.heads);
     }
-    network_backward(&t->shape, t->dense.theta, t->x + first * width, t->labels + first, n, scale, &shard->work,
+    network_backward(&t->shape, t->dense.theta, t->x + first * width, t->labels + first,
+                     t->weights == NULL ? NULL : t->weights + first * t->shape.heads, n, scale, &shard->work,
                      shard->gradient, t->dx + first * width, shard->losses);
 }
 
@@ -208,7 +215,8 @@ static void update_average(const struct trainer *t, struct block *block, size_t 
 /* Whether parameter i is the weight of a layer (decays) or a bias. */
 static bool is_weight(const struct network_layout *l, size_t i)
 {
-    return i < l->b1 || (i >= l->w2 && i < l->b2) || (i >= l->w3 && i < l->b3) || (i >= l->w4 && i < l->b4);
+    return i < l->b1 || (i >= l->w2 && i < l->b2) || (i >= l->w3 && i < l->b3) || (i >= l->w4 && i < l->b4) ||
+           (i >= l->wg && i < l->bg);
 }
 
 static void update_slice(struct trainer *t, size_t slice)
@@ -273,7 +281,8 @@ static void update_effects(struct trainer *t, size_t head)
         const float z = shard->work.z[i % shard_rows(t) * t->shape.heads + head];
         uint32_t ids[EFFECTS_SIDES];
         samples_ids(t->samples, t->batch[i], ids);
-        effects_learn(&t->effects, head, ids, (double)z, (int)(t->labels[i] >> head & 1u));
+        const double weight = t->weights == NULL ? 1.0 : (double)t->weights[i * t->shape.heads + head];
+        effects_learn(&t->effects, head, ids, (double)z, (int)(t->labels[i] >> head & 1u), weight);
     }
 }
 

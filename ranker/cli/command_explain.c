@@ -1,11 +1,9 @@
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/core/mem.h"
 #include "base/json/json_write.h"
 #include "ranker/cli/commands.h"
+#include "ranker/cli/pairs.h"
 #include "ranker/dataset.h"
 #include "ranker/ranker.h"
 #include "ranker/utility.h"
@@ -34,33 +32,17 @@ struct explanation {
     struct utility_entry *order; /* [n] */
 };
 
-/* Cuts the next "name=value" off a text that is changed on the way; false at its end.  *ret_value NULL: no "=". */
-static bool next_pair(char **text, char **ret_name, char **ret_value)
-{
-    if (*text == NULL || **text == '\0')
-        return false;
-    *ret_name = *text;
-    *text += strcspn(*text, ",");
-    if (**text != '\0')
-        *(*text)++ = '\0';
-    *ret_value = strchr(*ret_name, '=');
-    if (*ret_value != NULL)
-        *(*ret_value)++ = '\0';
-    return true;
-}
-
 static enum status read_weights(struct explanation *e, char *text, struct err *err)
 {
     const char *names[DATASET_MAX_HEADS];
-    char *name, *value, *end = NULL;
+    char *name, *value;
     size_t head;
     for (size_t h = 0; h < ranker_n_heads(e->ranker); h++)
         names[h] = ranker_head_name(e->ranker, h);
-    while (next_pair(&text, &name, &value)) {
+    while (pairs_next(&text, &name, &value)) {
         if (!ranker_head_find(e->ranker, name, &head))
             return err_set(err, STATUS_INVALID, "--weights: the model has no head %.100s", name);
-        e->weights[head] = value == NULL ? nan("") : strtod(value, &end);
-        if (value == NULL || *value == '\0' || *end != '\0')
+        if (!pairs_number(value, &e->weights[head]))
             return err_set(err, STATUS_INVALID, "--weights: %.100s needs a number, such as %.100s=1.5", name, name);
     }
     return utility_check_weights(ranker_n_heads(e->ranker), e->weights, names, err);
@@ -69,7 +51,7 @@ static enum status read_weights(struct explanation *e, char *text, struct err *e
 static enum status read_context(char *text, struct ranker_context *ret, size_t *ret_n, struct err *err)
 {
     char *name, *value;
-    while (next_pair(&text, &name, &value)) {
+    while (pairs_next(&text, &name, &value)) {
         if (value == NULL)
             return err_set(err, STATUS_INVALID, "--context: %.100s needs a value, such as %.100s=1", name, name);
         if (*ret_n == MAX_CONTEXT)

@@ -6,17 +6,25 @@
 
 #include "base/core/clock.h"
 #include "base/core/file.h"
+#include "base/core/mem.h"
 #include "ranker/cli/commands.h"
+#include "ranker/cli/pairs.h"
 #include "ranker/day.h"
 #include "ranker/train.h"
 
-static const char *out, *days;
-static int64_t threads = 2, seed = 1, epochs = 12;
+static const char *out, *days, *architecture = "shared", *importance;
+static int64_t threads = 2, seed = 1, epochs = 12, experts = 4;
 static double learning_rate = 1e-3;
 
 const struct opt TRAIN_OPTIONS[] = {
     {"out", OPT_TEXT, &out, "MODEL", "the model file to write", 0, 0},
     {"days", OPT_TEXT, &days, "A..B", "days of training, yyyymmdd..yyyymmdd; the last is held out first (default: all)",
+     0, 0},
+    {"architecture", OPT_TEXT, &architecture, "KIND",
+     "shared: heads on a shared bottom; mmoe: on gated experts; binary: one head, any engagement (default: shared)", 0,
+     0},
+    {"experts", OPT_INT, &experts, "N", "experts of mmoe", 2, NETWORK_MAX_EXPERTS},
+    {"importance", OPT_TEXT, &importance, "HEAD=W,..", "of binary: what counts as engagement, and how much each weighs",
      0, 0},
     {"threads", OPT_INT, &threads, "N", "threads; the result does not depend on it", 1, WORKERS_MAX},
     {"seed", OPT_INT, &seed, "N", "seed of every random choice", 0, 9e15},
@@ -83,6 +91,31 @@ static enum status run(const char *path, struct train_options *options, struct e
     return s;
 }
 
+static enum status read_importance(struct architecture *ret, struct err *err)
+{
+    char *copy = mem_strdup(importance), *text = copy, *name, *value;
+    double weight;
+    enum status s = copy == NULL ? err_no_memory(err) : STATUS_OK;
+    while (s == STATUS_OK && pairs_next(&text, &name, &value)) {
+        if (!pairs_number(value, &weight))
+            s = err_set(err, STATUS_INVALID, "%.100s needs a number, such as %.100s=1.5", name, name);
+        else
+            s = architecture_add(ret, name, weight, err);
+    }
+    mem_free(copy);
+    return s == STATUS_OK ? s : err_wrap(err, s, "--importance");
+}
+
+static enum status read_architecture(struct architecture *ret, struct err *err)
+{
+    if (!architecture_find(architecture, &ret->kind))
+        return err_set(err, STATUS_INVALID, "--architecture %.60s: shared, mmoe or binary is expected", architecture);
+    if ((ret->kind == ARCHITECTURE_BINARY) != (importance != NULL && *importance != '\0'))
+        return err_set(err, STATUS_INVALID, "--importance HEAD=W,.. %s --architecture binary",
+                       importance != NULL ? "is for" : "is missing:");
+    return importance != NULL ? read_importance(ret, err) : STATUS_OK;
+}
+
 int command_train(int n, char **operands)
 {
     (void)n;
@@ -91,11 +124,17 @@ int command_train(int n, char **operands)
     train_options_init(&options);
     if (out == NULL)
         return command_usage("train: --out MODEL is missing");
-    if (days != NULL && day_range(days, &options.first_day, &options.last_day, &err) != STATUS_OK)
+    if ((days != NULL && day_range(days, &options.first_day, &options.last_day, &err) != STATUS_OK) ||
+        read_architecture(&options.architecture, &err) != STATUS_OK) {
+        architecture_done(&options.architecture);
         return command_usage(err.text);
+    }
     options.threads = (size_t)threads;
     options.max_epochs = (size_t)epochs;
     options.trainer.seed = (uint64_t)seed;
     options.trainer.learning_rate = learning_rate;
-    return run(operands[0], &options, &err) == STATUS_OK ? EXIT_DONE : command_failed(&err);
+    options.experts = (size_t)experts;
+    const enum status s = run(operands[0], &options, &err);
+    architecture_done(&options.architecture);
+    return s == STATUS_OK ? EXIT_DONE : command_failed(&err);
 }

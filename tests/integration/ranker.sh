@@ -29,6 +29,22 @@ run 0 evaluate "$work/model" "$work/dataset" --intervals 100; says "95 %, by use
 run 0 evaluate "$work/model" "$work/dataset" --intervals 100 --seed 3 --json
 holds 'all(.heads[]; .auc_interval[0] < .auc and .auc < .auc_interval[1] and .logloss_interval[0] < .logloss_interval[1])'
 
+# --- architectures: one interface for all
+run 2 train "$work/dataset" --out "$work/other" --architecture deep; says "--architecture deep: shared, mmoe or binary is expected"
+run 2 train "$work/dataset" --out "$work/other" --architecture binary; says "--importance HEAD=W,.. is missing"
+run 2 train "$work/dataset" --out "$work/other" --importance click=1; says "--importance HEAD=W,.. is for --architecture binary"
+run 2 train "$work/dataset" --out "$work/other" --architecture binary --importance click=1,click=2; says "the importance of click is there twice"
+run 2 train "$work/dataset" --out "$work/other" --architecture binary --importance click; says "click needs a number"
+run 1 train "$work/dataset" --out "$work/other" --architecture binary --importance clicks=1; says "the dataset lacks the head clicks"
+run 0 train "$work/dataset" --out "$work/mmoe" --epochs 1 --architecture mmoe --experts 3
+run 0 evaluate "$work/mmoe" "$work/dataset" --json; holds '.heads | keys == ["click", "hide", "save"]'
+run 0 explain "$work/mmoe" "$work/dataset" 5 6 7 --weights save=1 --context tab=1 --json; holds '.items | length == 2'
+run 0 bench "$work/mmoe" "$work/dataset" --repeats 1 --json; holds '.largest_difference < 1e-4'
+run 0 train "$work/dataset" --out "$work/binary" --epochs 1 --architecture binary --importance click=1,save=2
+run 0 evaluate "$work/binary" "$work/dataset" --json; holds '.heads | keys == ["engagement"]'
+run 0 explain "$work/binary" "$work/dataset" 5 6 7 --weights engagement=1 --json
+holds 'all(.items[]; .utility == .heads.engagement.probability)'
+
 # --- explain
 run 2 explain "$work/model" "$work/dataset" 5 1; says "--weights HEAD=W,.. is missing"
 run 1 explain "$work/model" "$work/dataset" 5 1 --weights clicks=1; says "the model has no head clicks"

@@ -242,9 +242,10 @@ static void test_choice(void **state)
 }
 
 /* A packed network of sizes that need padding gives the logits of the network that was trained. */
-static void check_packed(const struct kernel *kernel)
+static void check_shape(const struct kernel *kernel, size_t experts)
 {
-    const struct network_shape shape = {5, 40, 33, 7, 3};
+    const struct network_shape shape = {
+        .width = 5, .hidden1 = 40, .hidden2 = 33, .tower = 7, .heads = 3, .experts = experts};
     const struct network_layout layout = network_layout(&shape);
     const double b4[3] = {-0.5, 0.25, 2.0};
     struct err err = ERR_INIT;
@@ -271,11 +272,22 @@ static void check_packed(const struct kernel *kernel)
     packed_logits(&packed, kernel, KERNEL_ROWS, h1, scratch, z);
     for (size_t i = 0; i < KERNEL_ROWS * shape.heads; i++)
         assert_close((double)z[i], (double)work.z[i], 1e-5);
+    for (size_t i = 0; i < KERNEL_ROWS; i++) { /* a row's digits do not depend on the others */
+        float alone[3];
+        packed_logits(&packed, kernel, 1, h1 + i * packed.hidden1, scratch, alone);
+        assert_memory_equal(alone, z + i * 3, sizeof alone);
+    }
     mem_free(h1);
     mem_free(scratch);
     mem_free(theta);
     packed_done(&packed);
     network_work_done(&work);
+}
+
+static void check_packed(const struct kernel *kernel)
+{
+    check_shape(kernel, 0);
+    check_shape(kernel, 5);
 }
 
 static void test_packed(void **state)

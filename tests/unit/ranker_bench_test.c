@@ -82,7 +82,7 @@ static void test_plan(void **state)
 static void test_ways_agree(void **state)
 {
     (void)state;
-    const struct network_shape shape = {37, 50, 33, 9, 3};
+    const struct network_shape shape = {.width = 37, .hidden1 = 50, .hidden2 = 33, .tower = 9, .heads = 3};
     const double b4[3] = {0.5, -1.0, -3.0};
     struct err err = ERR_INIT;
     struct bench_network *bench = NULL;

@@ -35,7 +35,7 @@ static void test_one_step(void **state)
     const double p = 1.0 / (1.0 + exp(1.3)), w = p * (1.0 - p), k = 1.0 + w * (a + b);
     assert_close((double)e.variance[EFFECTS_USER][2 * 2], 0.7, 1e-6);
     assert_close((double)e.variance[EFFECTS_USER][2 * 2 + 1], a, 1e-6);
-    effects_learn(&e, 1, codes, z, 1);
+    effects_learn(&e, 1, codes, z, 1, 1.0);
     assert_close((double)e.mean[EFFECTS_USER][2 * 2 + 1], a * (1.0 - p) / k, 1e-6);
     assert_close((double)e.mean[EFFECTS_ITEM][1 * 2 + 1], b * (1.0 - p) / k, 1e-6);
     assert_close((double)e.variance[EFFECTS_USER][2 * 2 + 1], a - a * a * w / k, 1e-6);
@@ -49,6 +49,24 @@ static void test_one_step(void **state)
     effects_done(&e);
 }
 
+/* A row of weight v: its gradient and its information count v times. */
+static void test_weight(void **state)
+{
+    (void)state;
+    struct effects e;
+    const double rate = 0.5, z = 0.4, v = 2.5;
+    const uint32_t codes[EFFECTS_SIDES] = {1, 1};
+    make(&e, 2, 2, &rate, 1);
+    const double p = 1.0 / (1.0 + exp(-0.4)), w = v * p * (1.0 - p), k = 1.0 + w * (0.7 + 0.3);
+    effects_learn(&e, 0, codes, z, 0, v);
+    assert_close((double)e.mean[EFFECTS_USER][1], -0.7 * v * p / k, 1e-6);
+    assert_close((double)e.variance[EFFECTS_ITEM][1], 0.3 - 0.3 * 0.3 * w / k, 1e-6);
+    const float before = e.mean[EFFECTS_USER][1];
+    effects_learn(&e, 0, codes, z, 1, 0.0); /* a row that does not count */
+    assert_memory_equal(&e.mean[EFFECTS_USER][1], &before, sizeof before);
+    effects_done(&e);
+}
+
 static void test_unknown_ids_have_none(void **state)
 {
     (void)state;
@@ -57,7 +75,7 @@ static void test_unknown_ids_have_none(void **state)
     const uint32_t codes[EFFECTS_SIDES] = {0, 1};
     float logit = 0.0f;
     make(&e, 3, 2, &rate, 1);
-    effects_learn(&e, 0, codes, 0.0, 1);
+    effects_learn(&e, 0, codes, 0.0, 1, 1.0);
     assert_close((double)e.mean[EFFECTS_USER][0], 0.0, 0.0);
     effects_add(&e, (const uint32_t[EFFECTS_SIDES]){0, 0}, &logit);
     assert_close((double)logit, 0.0, 0.0);
@@ -85,7 +103,7 @@ static void test_recovers_the_truth(void **state)
         const int y = rng_uniform(&rng) < network_sigmoid(base + truth[codes[0]]);
         float z = (float)base;
         effects_add(&e, codes, &z);
-        effects_learn(&e, 0, codes, (double)z, y);
+        effects_learn(&e, 0, codes, (double)z, y, 1.0);
     }
     for (size_t u = 1; u <= USERS; u++) {
         const double error = (double)e.mean[EFFECTS_USER][u] - truth[u];
@@ -106,7 +124,7 @@ static void test_copy(void **state)
     const double rate = 0.2;
     const uint32_t codes[EFFECTS_SIDES] = {1, 1};
     make(&e, 2, 2, &rate, 1);
-    effects_learn(&e, 0, codes, 0.0, 1);
+    effects_learn(&e, 0, codes, 0.0, 1, 1.0);
     assert_ok(effects_copy(&e, &copy, &err), &err);
     assert_null(copy.variance[EFFECTS_USER]);
     assert_memory_equal(copy.mean[EFFECTS_USER], e.mean[EFFECTS_USER], 2 * sizeof(float));
@@ -178,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_step),
+        cmocka_unit_test(test_weight),
         cmocka_unit_test(test_unknown_ids_have_none),
         cmocka_unit_test(test_recovers_the_truth),
         cmocka_unit_test(test_copy),

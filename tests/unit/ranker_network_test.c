@@ -10,110 +10,162 @@
 #include "ranker/metrics.h"
 #include "ranker/network.h"
 
-static const struct network_shape SHAPE = {7, 6, 5, 4, 3};
+static const struct network_shape SHAPE = {.width = 7, .hidden1 = 6, .hidden2 = 5, .tower = 4, .heads = 3},
+                                  EXPERTS = {
+                                      .width = 7, .hidden1 = 6, .hidden2 = 5, .tower = 4, .heads = 3, .experts = 4};
 
-enum { ROWS = 9, MAX_PARAMETERS = 256 };
+enum { ROWS = 9, MAX_PARAMETERS = 512 };
 
 struct problem {
+    struct network_shape shape;
     struct network_layout layout;
-    float theta[MAX_PARAMETERS], x[ROWS * 7];
+    float theta[MAX_PARAMETERS], x[ROWS * 7], weights[ROWS * 3];
     uint32_t labels[ROWS];
 };
 
-static void make_problem(struct problem *p, uint64_t seed)
+static void make_problem(struct problem *p, const struct network_shape *shape, uint64_t seed)
 {
     struct rng rng;
     const double b4[3] = {-0.3, 0.7, -1.9};
     rng_init(&rng, seed, 1, 2);
-    p->layout = network_layout(&SHAPE);
+    p->shape = *shape;
+    p->layout = network_layout(shape);
     assert_true(p->layout.n <= MAX_PARAMETERS);
-    network_init(&SHAPE, &rng, b4, p->theta);
-    for (size_t i = 0; i < p->layout.n; i++) /* biases too */
+    network_init(shape, &rng, b4, p->theta);
+    for (size_t i = 0; i < p->layout.n; i++) /* biases and gates too */
         p->theta[i] += (float)(0.2 * rng_normal(&rng));
-    for (size_t i = 0; i < ROWS * SHAPE.width; i++)
+    for (size_t i = 0; i < ROWS * shape->width; i++)
         p->x[i] = (float)rng_normal(&rng);
     for (size_t i = 0; i < ROWS; i++)
         p->labels[i] = (uint32_t)rng_below(&rng, 8);
+    for (size_t i = 0; i < ROWS * 3; i++)
+        p->weights[i] = rng_below(&rng, 3) == 0 ? 0.0f : (float)(3.0 * rng_uniform(&rng));
 }
 
-/* y = x W + b, relu when asked, in double. */
-static void layer(const double *x, size_t k, size_t m, const double *w, const double *b, bool relu, double *y)
+/* y = x W + b, relu when asked, in double; W [k * m] with a stride. */
+static void layer(const double *x, size_t k, size_t m, const double *w, size_t stride, const double *b, bool relu,
+                  double *y)
 {
     for (size_t j = 0; j < m; j++) {
         y[j] = b[j];
         for (size_t i = 0; i < k; i++)
-            y[j] += x[i] * w[i * m + j];
+            y[j] += x[i] * w[i * stride + j];
         if (relu && y[j] < 0.0)
             y[j] = 0.0;
     }
 }
 
-/* The loss of the header's formula. */
-static double reference_loss(const struct network_layout *l, const double *theta, const double *x,
-                             const uint32_t *labels, double *z)
+/* The input of the tower of head h, [5]. */
+static void tower_input(const struct problem *p, const double *theta, const double *h1, size_t h, double *m)
 {
+    const struct network_layout *l = &p->layout;
+    const size_t experts = p->shape.experts;
+    double gate[4], expert[5], sum = 0.0;
+    if (experts == 0) {
+        layer(h1, 6, 5, theta + l->w2, 5, theta + l->b2, true, m);
+        return;
+    }
+    layer(h1, 6, experts, theta + l->wg + h * experts, 3 * experts, theta + l->bg + h * experts, false, gate);
+    for (size_t e = 0; e < experts; e++)
+        sum += exp(gate[e]);
+    memset(m, 0, 5 * sizeof *m);
+    for (size_t e = 0; e < experts; e++) {
+        layer(h1, 6, 5, theta + l->w2 + e * 5, experts * 5, theta + l->b2 + e * 5, true, expert);
+        for (size_t j = 0; j < 5; j++)
+            m[j] += exp(gate[e]) / sum * expert[j];
+    }
+}
+
+/* The loss of the header's formula. */
+static double reference_loss(const struct problem *p, const double *theta, const double *x, bool weighted, double *z)
+{
+    const struct network_layout *l = &p->layout;
     double loss = 0.0;
     for (size_t i = 0; i < ROWS; i++) {
-        double h1[6], h2[5], t[12];
-        layer(x + i * 7, 7, 6, theta + l->w1, theta + l->b1, true, h1);
-        layer(h1, 6, 5, theta + l->w2, theta + l->b2, true, h2);
-        layer(h2, 5, 12, theta + l->w3, theta + l->b3, true, t);
+        double h1[6], m[5], t[4];
+        layer(x + i * 7, 7, 6, theta + l->w1, 6, theta + l->b1, true, h1);
         for (size_t h = 0; h < 3; h++) {
             double logit = theta[l->b4 + h];
+            tower_input(p, theta, h1, h, m);
+            layer(m, 5, 4, theta + l->w3 + h * 4, 12, theta + l->b3 + h * 4, true, t);
             for (size_t j = 0; j < 4; j++)
-                logit += t[h * 4 + j] * theta[l->w4 + h * 4 + j];
+                logit += t[j] * theta[l->w4 + h * 4 + j];
             z[i * 3 + h] = logit;
-            const double p = 1.0 / (1.0 + exp(-logit));
-            loss -= (labels[i] >> h & 1u) != 0 ? log(p) : log(1.0 - p);
+            const double q = 1.0 / (1.0 + exp(-logit)), v = weighted ? (double)p->weights[i * 3 + h] : 1.0;
+            loss -= v * ((p->labels[i] >> h & 1u) != 0 ? log(q) : log(1.0 - q));
         }
     }
     return loss / ROWS;
 }
 
-static double numeric_gradient(const struct network_layout *l, double *theta, double *x, const uint32_t *labels,
-                               double *parameter)
+static double numeric_gradient(const struct problem *p, double *theta, double *x, bool weighted, double *parameter)
 {
     double z[ROWS * 3];
     const double old = *parameter, step = 1e-6;
     *parameter = old + step;
-    const double up = reference_loss(l, theta, x, labels, z);
+    const double up = reference_loss(p, theta, x, weighted, z);
     *parameter = old - step;
-    const double down = reference_loss(l, theta, x, labels, z);
+    const double down = reference_loss(p, theta, x, weighted, z);
     *parameter = old;
     return (up - down) / (2.0 * step);
 }
 
-static void check_gradient(uint64_t seed)
+static void check_gradient(const struct network_shape *shape, bool weighted, uint64_t seed)
 {
     struct err err = ERR_INIT;
     struct problem p;
     struct network_work work;
     float gradient[MAX_PARAMETERS], dx[ROWS * 7];
     double theta[MAX_PARAMETERS], x[ROWS * 7], z[ROWS * 3], losses[3];
-    make_problem(&p, seed);
-    for (size_t i = 0; i < p.layout.n; i++)
+    make_problem(&p, shape, seed);
+    for (size_t i = 0; i < p.layout.n; i++) {
         theta[i] = (double)p.theta[i];
-    for (size_t i = 0; i < ROWS * SHAPE.width; i++)
+        gradient[i] = nanf(""); /* written, not added */
+    }
+    for (size_t i = 0; i < ROWS * 7; i++)
         x[i] = (double)p.x[i];
-    assert_ok(network_work_new(&SHAPE, ROWS, &work, &err), &err);
-    network_forward(&SHAPE, p.theta, p.x, ROWS, 0.0, NULL, &work);
-    network_backward(&SHAPE, p.theta, p.x, p.labels, ROWS, 1.0f / ROWS, &work, gradient, dx, losses);
-    const double loss = reference_loss(&p.layout, theta, x, p.labels, z);
+    assert_ok(network_work_new(shape, ROWS, &work, &err), &err);
+    network_forward(shape, p.theta, p.x, ROWS, 0.0, NULL, &work);
+    network_backward(shape, p.theta, p.x, p.labels, weighted ? p.weights : NULL, ROWS, 1.0f / ROWS, &work, gradient, dx,
+                     losses);
+    const double loss = reference_loss(&p, theta, x, weighted, z);
     assert_close((losses[0] + losses[1] + losses[2]) / ROWS, loss, 1e-5);
     for (size_t i = 0; i < ROWS * 3; i++)
         assert_close((double)work.z[i], z[i], 1e-5);
     for (size_t i = 0; i < p.layout.n; i++)
-        assert_close((double)gradient[i], numeric_gradient(&p.layout, theta, x, p.labels, &theta[i]), 1e-5);
-    for (size_t i = 0; i < ROWS * SHAPE.width; i++)
-        assert_close((double)dx[i], numeric_gradient(&p.layout, theta, x, p.labels, &x[i]), 1e-5);
+        assert_close((double)gradient[i], numeric_gradient(&p, theta, x, weighted, &theta[i]), 1e-5);
+    for (size_t i = 0; i < ROWS * 7; i++)
+        assert_close((double)dx[i], numeric_gradient(&p, theta, x, weighted, &x[i]), 1e-5);
     network_work_done(&work);
 }
 
 static void test_gradient_is_the_difference_quotient(void **state)
 {
     (void)state;
-    for (uint64_t seed = check_seed(); seed < check_seed() + 10; seed++)
-        check_gradient(seed);
+    for (uint64_t seed = check_seed(); seed < check_seed() + 10; seed++) {
+        check_gradient(&SHAPE, false, seed);
+        check_gradient(&SHAPE, true, seed);
+        check_gradient(&EXPERTS, false, seed);
+        check_gradient(&EXPERTS, true, seed);
+    }
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    struct network_shape shape = EXPERTS;
+    assert_true(network_shape_valid(&shape) && network_shape_valid(&SHAPE));
+    shape.experts = 1;
+    assert_false(network_shape_valid(&shape));
+    shape.experts = NETWORK_MAX_EXPERTS + 1;
+    assert_false(network_shape_valid(&shape));
+    /* 4 experts of 5 outputs and 12 gates of 6 inputs, 3 mixtures of 4 times 5, towers */
+    assert_close(network_flops(&EXPERTS), 2.0 * (6 * (20 + 12) + 3 * 4 * 5 + (5 + 1) * 3 * 4), 0.0);
+    assert_close(network_flops(&SHAPE), 2.0 * (6 * 5 + (5 + 1) * 3 * 4), 0.0);
+    float x[3] = {1000.0f, 1000.0f, -1000.0f};
+    network_softmax(3, x);
+    assert_close((double)x[0], 0.5, 1e-7);
+    assert_close((double)x[2], 0.0, 0.0);
 }
 
 /* The mean over many draws of dropout is near the output without it for a single linear piece. */
@@ -124,7 +176,7 @@ static void test_dropout(void **state)
     struct problem p;
     struct network_work work;
     struct rng rng;
-    make_problem(&p, 5);
+    make_problem(&p, &SHAPE, 5);
     for (size_t i = p.layout.b1; i < p.layout.w2; i++)
         p.theta[i] = 1.5f;
     rng_init(&rng, 1, 1, 1);
@@ -270,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient_is_the_difference_quotient),
+        cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_log_loss_is_stable),
         cmocka_unit_test(test_adam),

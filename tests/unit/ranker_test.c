@@ -112,7 +112,9 @@ static void test_score_is_the_network(void **state)
     for (uint32_t i = 0; i < 300; i++)
         rows[i] = i * 13;
     assert_ok(workers_new(1, &workers, &err), &err);
-    assert_ok(samples_new(f->model->features, f->dataset, rows, 300, &samples, &err), &err);
+    struct targets targets;
+    assert_ok(model_targets(f->model, f->dataset, &targets, &err), &err);
+    assert_ok(samples_new(f->model->features, f->dataset, &targets, rows, 300, &samples, &err), &err);
     const struct learnt learnt = {f->model->theta, f->model->embeddings, &f->model->effects};
     assert_ok(samples_predict(&samples, &f->model->shape, &learnt, workers, z, &err), &err);
     for (size_t i = 0; i < 300; i++) {
@@ -275,7 +277,7 @@ static void test_damaged_model(void **state)
     assert_refused(ranker_open("/nowhere", f->dataset_path, &ranker, &err), STATUS_NOT_FOUND, &err, "/nowhere");
     file.data[8] = 9;
     assert_refused(model_decode(file.data, file.length, "x.model", &model, &err), STATUS_CORRUPT, &err,
-                   "has version 9; this program reads versions up to 2");
+                   "has version 9; this program reads versions up to 3");
     assert_null(model);
     assert_null(ranker);
     buf_done(&file);
