@@ -84,7 +84,7 @@ static void out_of_memory_at_every_turn(void **state)
     struct outcome whole, starved = {BUF_INIT, 0, 0, 0};
     int tripped = 0;
     run(-1, false, false, &whole);
-    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(6); seed++) {
+    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(6, 100); seed++) {
         struct rng rng;
         rng_init(&rng, seed, 1, 2);
         tuner_world_start(&w);

@@ -38,9 +38,10 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
     return value > 0 ? value : otherwise;
 }
 
-size_t check_cases(size_t standard)
+size_t check_cases(size_t sample, size_t full)
 {
-    return (size_t)from_environment("TRIMTAB_CASES", standard);
+    const size_t wanted = (size_t)from_environment("TRIMTAB_CASES", sample);
+    return wanted < full ? wanted : full;
 }
 
 uint64_t check_seed(void)

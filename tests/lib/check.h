@@ -26,8 +26,9 @@ void check_ok(enum status s, const struct err *err, const char *what, const char
 void check_refused(enum status s, enum status want, const struct err *err, const char *text, const char *what,
                    const char *file, int line);
 
-/* How many cases a property test tries: TRIMTAB_CASES, else the argument; scripts/test --long raises it. */
-size_t check_cases(size_t standard);
+/* How many cases a property test tries: `sample`, or TRIMTAB_CASES (scripts/test --long: 2000), never more than `full`,
+ * which keeps the long run of one test to two minutes or so. */
+size_t check_cases(size_t sample, size_t full);
 /* First seed: TRIMTAB_SEED, else 1. */
 uint64_t check_seed(void);
 

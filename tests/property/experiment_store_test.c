@@ -256,9 +256,7 @@ static void live(uint64_t seed)
 static void the_store_agrees_with_its_model(void **state)
 {
     (void)state;
-    /* Most of a life is waiting for the disk, so even the long run keeps to a minute. */
-    size_t cases = check_cases(4) < 60 ? check_cases(4) : 60;
-    for (uint64_t seed = check_seed(); seed < check_seed() + cases; seed++)
+    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(4, 60); seed++)
         live(seed);
 }
 

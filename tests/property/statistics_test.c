@@ -16,7 +16,7 @@ static double slack(double rate, double n)
 static void error_rates_are_nominal(void **state)
 {
     (void)state;
-    const size_t n = check_cases(80);
+    const size_t n = check_cases(80, 2000);
     size_t miss[4][E] = {{0}}, alarmed[4][E] = {{0}}, peeked = 0, unbalanced = 0, wrong[2] = {0, 0};
     struct stats_lab *lab = NULL;
     struct err err = ERR_INIT;

@@ -114,7 +114,7 @@ static void assert_same(const struct tally *a, const struct tally *b)
 static void order_does_not_matter(void **state)
 {
     (void)state;
-    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(20); seed++) {
+    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(20, 2000); seed++) {
         struct rng rng;
         struct step steps[STEPS];
         uint32_t order[STEPS - UNITS];
@@ -157,7 +157,7 @@ static void naive(const struct step *steps, const struct metric *m, uint32_t uni
 static void sums_are_what_the_definition_says(void **state)
 {
     (void)state;
-    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(20); seed++) {
+    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(20, 2000); seed++) {
         struct rng rng;
         struct step steps[STEPS];
         uint32_t order[STEPS - UNITS];
@@ -231,7 +231,7 @@ static bool two_of_three(uint32_t unit)
 static void a_forgotten_unit_was_never_there(void **state)
 {
     (void)state;
-    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(20); seed++) {
+    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(20, 2000); seed++) {
         struct rng rng;
         struct step steps[STEPS];
         struct tally a, b;

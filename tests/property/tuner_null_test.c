@@ -44,7 +44,7 @@ static void luck_is_not_promoted(void **state)
 {
     (void)state;
     struct tally t = {0};
-    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(40); seed++)
+    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(40, 500); seed++)
         campaign(seed, &t);
     double n = t.confirmed, mean = t.fresh / n;
     double se = sqrt((t.fresh_square / n - mean * mean) / n);

@@ -59,7 +59,7 @@ static void intervals_cover_and_arms_share_the_control(void **state)
 {
     (void)state;
     enum { ARMS = 3, E = 2 };
-    const size_t n = check_cases(200) * 100;
+    const size_t n = check_cases(200, 2000) * 100;
     const double truth[ARMS] = {0.31, 0.34, 0.29}, sd[ARMS] = {0.012, 0.015, 0.011};
     size_t covered = 0;
     double sum[E] = {0}, cross = 0, claimed = 0;

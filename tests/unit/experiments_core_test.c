@@ -82,7 +82,7 @@ static void request_ids_survive_and_forgeries_do_not(void **state)
     uint8_t key[REQUEST_KEY_SIZE] = {7, 1, 200, 33}, other[REQUEST_KEY_SIZE] = {7, 1, 200, 34};
     struct rng rng;
     rng_init(&rng, check_seed(), 2, 9);
-    for (size_t i = 0; i < check_cases(200); i++) {
+    for (size_t i = 0; i < check_cases(200, 2000); i++) {
         struct request_id id = {(uint32_t)rng_u64(&rng),        (uint32_t)rng_u64(&rng),
                                 (uint8_t)rng_below(&rng, 256),  (int64_t)rng_below(&rng, UINT64_C(1) << 48),
                                 {rng_u64(&rng), rng_u64(&rng)}, rng_u64(&rng)};

@@ -134,7 +134,7 @@ static void simulate_arm(struct rng *rng, double lift, size_t units, double *mea
 static void relative_effects_cover(void **state)
 {
     (void)state;
-    size_t cases = check_cases(300), covered[2] = {0, 0};
+    size_t cases = check_cases(300, 2000), covered[2] = {0, 0};
     const double lift = 1.08;
     struct rng rng;
     rng_init(&rng, check_seed(), 71, 5);
