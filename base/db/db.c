@@ -23,6 +23,14 @@ struct db_stmt {
     int bind_code; /* the first bind that failed */
 };
 
+/* A quota, a file system that became read-only, a lost mount: what cannot be written now may be written later. */
+static enum status io_status(int extended)
+{
+    const bool writing = extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_FSYNC ||
+                         extended == SQLITE_IOERR_TRUNCATE || extended == SQLITE_IOERR_SHMSIZE;
+    return writing ? STATUS_UNAVAILABLE : STATUS_IO;
+}
+
 static enum status db_fail(struct db *db, int code, struct err *err)
 {
     enum status s = STATUS_IO;
@@ -30,7 +38,11 @@ static enum status db_fail(struct db *db, int code, struct err *err)
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_FULL:
+    case SQLITE_READONLY:
         s = STATUS_UNAVAILABLE;
+        break;
+    case SQLITE_IOERR:
+        s = io_status(db->handle ? sqlite3_extended_errcode(db->handle) : code);
         break;
     case SQLITE_NOMEM:
         s = STATUS_NO_MEMORY;

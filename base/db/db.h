@@ -1,8 +1,9 @@
 /* db.h - SQLite behind enum status.
  *
  * A file is opened in WAL mode with synchronous=FULL, foreign keys and a busy timeout, mode 0600.  Schema steps are
- * appended, never edited; PRAGMA user_version counts them and each runs in its own transaction.  Busy, locked and full
- * give STATUS_UNAVAILABLE (try again); constraint STATUS_CONFLICT; damage STATUS_CORRUPT; the rest STATUS_IO.
+ * appended, never edited; PRAGMA user_version counts them and each runs in its own transaction.  Busy, locked, full,
+ * read-only and whatever else cannot be written give STATUS_UNAVAILABLE (try again); constraint STATUS_CONFLICT; damage
+ * STATUS_CORRUPT; the rest STATUS_IO.
  * Thread: a connection and its statements belong to one thread at a time.  Writes go through db_writer.h. */
 #ifndef TRIMTAB_BASE_DB_DB_H
 #define TRIMTAB_BASE_DB_DB_H

@@ -16,7 +16,7 @@ static _Atomic int failure;
 void faulty_disk_after(int64_t n, enum disk_fault kind)
 {
     atomic_store(&tripped, false);
-    atomic_store(&failure, kind == DISK_FULL ? SQLITE_FULL : SQLITE_IOERR);
+    atomic_store(&failure, kind == DISK_FULL ? SQLITE_FULL : SQLITE_IOERR_WRITE);
     atomic_store(&kills, kind == DISK_KILL);
     atomic_store(&countdown, n);
 }
