@@ -16,7 +16,7 @@
 #include "experiments/core/keymap.h"
 #include "experiments/core/plan.h"
 
-enum { ARM_NONE = 255 }; /* the default arm */
+enum { ARM_NONE = 255 /* the default arm */, ARM_HOLDBACK = 254 /* eligibility.h */ };
 
 struct assignment {
     double u;

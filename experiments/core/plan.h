@@ -17,6 +17,8 @@ enum {
     PLAN_MAX_EFFECTS = 320, /* (arms - 1) * metrics: bounds the joint covariance and so the size of the results */
     PLAN_NAME_SIZE = 65,    /* with the NUL */
     PLAN_TEXT_SIZE = 129,
+    PLAN_MAX_RULES = 4,
+    PLAN_MAX_VALUES = 16,
 };
 
 enum metric_kind { METRIC_MEAN, METRIC_PROPORTION, METRIC_RATIO };
@@ -38,7 +40,24 @@ struct metric {
     double margin;                          /* how far it may go in the bad direction, >= 0 */
 };
 
+/* The attribute is one of the texts, or without any a number within [min, max]. */
+struct eligibility_rule {
+    char attribute[PLAN_NAME_SIZE];
+    size_t n_values;
+    char values[PLAN_MAX_VALUES][PLAN_NAME_SIZE];
+    double min, max;
+};
+
+struct layer_part {
+    char name[PLAN_NAME_SIZE]; /* "": none, every unit */
+    double from, to;
+};
+
 struct experiment_plan {
+    struct layer_part layer;
+    size_t n_rules;
+    struct eligibility_rule rules[PLAN_MAX_RULES];
+    double holdback; /* share of the units that no round gets; 0: none */
     char unit_type[PLAN_NAME_SIZE], timezone[PLAN_NAME_SIZE];
     size_t n_heads, n_metrics;
     char heads[PLAN_MAX_HEADS][PLAN_NAME_SIZE];

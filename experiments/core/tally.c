@@ -9,7 +9,7 @@ enum { UNITS_FIRST = 1024 };
 
 enum status tally_init(struct tally *t, const struct layout *layout, size_t n_arms, struct err *err)
 {
-    *t = (struct tally){.layout = *layout, .n_arms = n_arms};
+    *t = (struct tally){.layout = *layout, .n_arms = n_arms, .n_groups = n_arms};
     t->arms = mem_alloc(n_arms, sizeof *t->arms);
     enum status s = t->arms ? STATUS_OK : err_no_memory(err);
     for (size_t a = 0; a < n_arms && s == STATUS_OK; a++)
@@ -21,14 +21,44 @@ enum status tally_init(struct tally *t, const struct layout *layout, size_t n_ar
 
 void tally_done(struct tally *t)
 {
-    for (size_t a = 0; t->arms && a < t->n_arms; a++)
+    for (size_t a = 0; t->arms && a < t->n_groups; a++)
         moments_done(&t->arms[a].moments);
+    for (size_t b = 0; t->before && b < t->n_before; b++)
+        moments_done(&t->before[b]);
     mem_free(t->arms);
+    mem_free(t->before);
+    mem_free(t->came_from);
     mem_free(t->arm);
     mem_free(t->counted);
     mem_free(t->first_ms);
     mem_free(t->total);
     *t = (struct tally){0};
+}
+
+static enum status add_holdback(struct tally *t, struct err *err)
+{
+    struct arm_tally *more = mem_resize(t->arms, t->n_arms + 1, sizeof *more);
+    if (!more)
+        return err_no_memory(err);
+    t->arms = more;
+    more[t->n_arms] = (struct arm_tally){.requests = 0};
+    t->n_groups = t->n_arms + 1;
+    return moments_init(&more[t->n_arms].moments, t->layout.n_columns, err);
+}
+
+enum status tally_extend(struct tally *t, bool holdback, size_t n_before, struct err *err)
+{
+    assert(t->n_units == 0 && t->n_groups == t->n_arms && !t->before && n_before < TALLY_NOWHERE);
+    if (holdback)
+        TRY(add_holdback(t, err));
+    if (n_before == 0)
+        return STATUS_OK;
+    t->before = mem_alloc(n_before, sizeof *t->before);
+    t->n_before = t->before ? n_before : 0;
+    enum status s = t->before ? STATUS_OK : err_no_memory(err);
+    for (size_t b = 0; b < n_before && s == STATUS_OK; b++)
+        s = moments_init(&t->before[b], t->layout.n_columns, err);
+    return s;
 }
 
 static bool resize(void **block, size_t n, size_t size)
@@ -44,7 +74,8 @@ static enum status grow(struct tally *t, struct err *err)
     size_t n = t->capacity ? 2 * (size_t)t->capacity : UNITS_FIRST, columns = t->layout.n_columns;
     if (n > UINT32_MAX / 2)
         return err_set(err, STATUS_UNAVAILABLE, "the round has %u units, the most it can hold: end it", t->n_units);
-    if (!resize((void **)&t->arm, n, sizeof *t->arm) || !resize((void **)&t->counted, n, sizeof *t->counted) ||
+    if (!resize((void **)&t->arm, n, sizeof *t->arm) || !resize((void **)&t->came_from, n, sizeof *t->came_from) ||
+        !resize((void **)&t->counted, n, sizeof *t->counted) ||
         !resize((void **)&t->first_ms, n, sizeof *t->first_ms) ||
         !resize((void **)&t->total, n, columns * sizeof *t->total))
         return err_no_memory(err);
@@ -54,16 +85,42 @@ static enum status grow(struct tally *t, struct err *err)
 
 enum status tally_add_unit(struct tally *t, size_t arm, uint32_t *ret_unit, struct err *err)
 {
-    assert(arm < t->n_arms);
+    assert(arm < t->n_groups);
     if (t->n_units == t->capacity)
         TRY(grow(t, err));
     uint32_t unit = t->n_units++;
     t->arm[unit] = (uint8_t)arm;
+    t->came_from[unit] = TALLY_NOWHERE;
     t->counted[unit] = false;
     t->first_ms[unit] = 0;
     memset(t->total + unit * t->layout.n_columns, 0, t->layout.n_columns * sizeof *t->total);
     *ret_unit = unit;
     return STATUS_OK;
+}
+
+void tally_set_before(struct tally *t, uint32_t unit, size_t group)
+{
+    assert(group < t->n_before && !t->counted[unit] && t->arm[unit] < t->n_arms);
+    t->came_from[unit] = (uint8_t)group;
+}
+
+/* The moments that hold the unit: those of its arm, and of its group of the round before. */
+static size_t moments_of(const struct tally *t, uint32_t unit, struct moments *ret[2])
+{
+    const uint8_t group = t->came_from[unit];
+    ret[0] = &t->arms[t->arm[unit]].moments;
+    if (group == TALLY_NOWHERE)
+        return 1;
+    ret[1] = &t->before[group];
+    return 2;
+}
+
+static void change(struct tally *t, uint32_t unit, const int64_t *x, size_t column, int64_t value)
+{
+    struct moments *moments[2];
+    const size_t n = moments_of(t, unit, moments);
+    for (size_t i = 0; i < n; i++)
+        moments_change(moments[i], x, column, value);
 }
 
 /* Adds to one column of a unit; the caller has checked that the total stays within 64 bits. */
@@ -76,7 +133,7 @@ static void add(struct tally *t, uint32_t unit, size_t column, int64_t delta)
     total[column] += delta;
     int64_t value = column_value(&l->columns[column], total[column]);
     if (value != x[column])
-        moments_change(&t->arms[t->arm[unit]].moments, x, column, value);
+        change(t, unit, x, column, value);
 }
 
 void tally_set_covariates(struct tally *t, uint32_t unit, const int64_t *x)
@@ -90,14 +147,16 @@ void tally_set_covariates(struct tally *t, uint32_t unit, const int64_t *x)
 static void count_unit(struct tally *t, uint32_t unit, int64_t exposure_ms)
 {
     const struct layout *l = &t->layout;
-    struct moments *moments = &t->arms[t->arm[unit]].moments;
+    struct moments *moments[2];
+    const size_t n = moments_of(t, unit, moments);
     int64_t x[LAYOUT_MAX_COLUMNS] = {0};
     t->counted[unit] = true;
     t->first_ms[unit] = exposure_ms;
-    moments_add_unit(moments);
+    for (size_t i = 0; i < n; i++)
+        moments_add_unit(moments[i]);
     for (size_t k = l->first_covariate; k < l->n_columns; k++) {
         int64_t value = t->total[unit * l->n_columns + k];
-        moments_change(moments, x, k, value);
+        change(t, unit, x, k, value);
         x[k] = value;
     }
 }
@@ -202,17 +261,19 @@ void tally_forget_event(struct tally *t, uint32_t unit, const char *type, int64_
 void tally_forget_unit(struct tally *t, uint32_t unit)
 {
     const struct layout *l = &t->layout;
-    struct moments *moments = &t->arms[t->arm[unit]].moments;
+    struct moments *moments[2];
+    const size_t n = moments_of(t, unit, moments);
     int64_t *total = t->total + unit * l->n_columns, x[LAYOUT_MAX_COLUMNS];
     for (size_t k = 0; k < l->n_columns; k++)
         x[k] = column_value(&l->columns[k], total[k]);
     for (size_t k = 0; k < l->n_columns && t->counted[unit]; k++) {
-        moments_change(moments, x, k, 0);
+        change(t, unit, x, k, 0);
         x[k] = 0;
     }
-    if (t->counted[unit])
-        moments_remove_unit(moments);
+    for (size_t i = 0; i < n && t->counted[unit]; i++)
+        moments_remove_unit(moments[i]);
     t->counted[unit] = false;
+    t->came_from[unit] = TALLY_NOWHERE;
     t->first_ms[unit] = 0;
     memset(total, 0, l->n_columns * sizeof *total);
 }
@@ -233,7 +294,8 @@ int64_t tally_least_units(const struct tally *t, const bool *stopped, bool *ret_
 
 size_t tally_bytes(const struct tally *t)
 {
-    size_t unit = sizeof *t->arm + sizeof *t->counted + sizeof *t->first_ms + t->layout.n_columns * sizeof *t->total;
+    size_t unit = sizeof *t->arm + sizeof *t->came_from + sizeof *t->counted + sizeof *t->first_ms +
+                  t->layout.n_columns * sizeof *t->total;
     return t->capacity * unit;
 }
 

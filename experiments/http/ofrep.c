@@ -6,15 +6,21 @@
  * records nothing, so any client may evaluate as often as it likes.
  *
  *   round open, the unit in an arm   variant = the arm,  reason SPLIT
+ *   held back                        variant "holdback", reason SPLIT while a round is open, else STATIC
  *   otherwise                        variant "default",  reason STATIC
+ *
+ * The other texts and numbers of the context are the attributes that rules of eligibility are about.
  *
  * Errors have the protocol's own form, {"key","errorCode","errorDetails"}.  The ETag of a bulk answer is a digest of
  * its bytes.  Source: the protocol's service/openapi.yaml, 0.3. */
+#include <math.h>
 #include <string.h>
 
 #include "base/core/digest.h"
 #include "experiments/http/endpoints.h"
 #include "experiments/store/definition.h"
+
+enum { MAX_ATTRIBUTES = 32 };
 
 static void write_text(struct json_writer *w, const char *key, const char *text)
 {
@@ -39,9 +45,27 @@ static enum status refuse(struct httpd_request *request, int http, const char *k
     return buf_status(httpd_reply(request), err);
 }
 
-/* What is wrong with the body, as the protocol's code; NULL: nothing, and ret_unit is set (borrowed from body). */
-static const char *read_unit(const struct httpd_request *request, struct json **body, const char **ret_unit,
-                             struct err *err)
+/* Who asks; texts borrowed from the body. */
+struct target {
+    const char *unit;
+    size_t n_attributes;
+    struct attribute attributes[MAX_ATTRIBUTES];
+};
+
+static void read_attributes(const struct json_at *context, struct target *ret)
+{
+    struct json_at item = {0};
+    while (json_next(context, &item) && ret->n_attributes < MAX_ATTRIBUTES) {
+        struct attribute x = {.name = item.key};
+        if (json_string(&item, 1024, &x.text, NULL) == STATUS_OK ||
+            json_number(&item, -HUGE_VAL, HUGE_VAL, &x.number, NULL) == STATUS_OK)
+            ret->attributes[ret->n_attributes++] = x;
+    }
+}
+
+/* What is wrong with the body, as the protocol's code; NULL: nothing, and ret is set. */
+static const char *read_target(const struct httpd_request *request, struct json **body, struct target *ret,
+                               struct err *err)
 {
     struct json_at context, unit;
     if (endpoint_parse_body(request, body, err) != STATUS_OK)
@@ -53,7 +77,10 @@ static const char *read_unit(const struct httpd_request *request, struct json **
         return "INVALID_CONTEXT";
     if (json_member(&context, "targetingKey", JSON_REQUIRED, &unit, err) != STATUS_OK)
         return "TARGETING_KEY_MISSING";
-    return definition_id_value(&unit, ret_unit, err) == STATUS_OK ? NULL : "INVALID_CONTEXT";
+    if (definition_id_value(&unit, &ret->unit, err) != STATUS_OK)
+        return "INVALID_CONTEXT";
+    read_attributes(&context, ret);
+    return NULL;
 }
 
 static void write_weights(struct json_writer *w, const struct view *view, size_t arm)
@@ -68,13 +95,15 @@ static void write_weights(struct json_writer *w, const struct view *view, size_t
     json_write_object_end(w);
 }
 
-static void write_flag(struct json_writer *w, const struct view *view, const char *unit)
+static void write_flag(struct json_writer *w, const struct view *view, const struct target *target)
 {
     struct key128 key;
-    const size_t arm = view_assign(view, unit, &key);
+    const bool may = view_eligible(view, target->n_attributes, target->attributes);
+    const size_t arm = may ? view_assign(view, target->unit, &key) : ARM_NONE;
+    const bool split = arm != ARM_NONE && view->open;
     json_write_object(w);
     write_text(w, "key", view->name);
-    write_text(w, "reason", arm == ARM_NONE ? "STATIC" : "SPLIT");
+    write_text(w, "reason", split ? "SPLIT" : "STATIC");
     write_text(w, "variant", view_arm_id(view, arm));
     write_weights(w, view, arm);
     json_write_key(w, "metadata");
@@ -82,12 +111,12 @@ static void write_flag(struct json_writer *w, const struct view *view, const cha
     write_text(w, "experiment", view->name);
     write_text(w, "arm", view_arm_id(view, arm));
     json_write_key(w, "round");
-    json_write_int(w, arm == ARM_NONE ? 0 : view->number);
+    json_write_int(w, split ? view->number : 0);
     json_write_object_end(w);
     json_write_object_end(w);
 }
 
-static enum status evaluate_one(struct httpd_request *request, struct service *service, const char *unit,
+static enum status evaluate_one(struct httpd_request *request, struct service *service, const struct target *target,
                                 struct err *err)
 {
     const char *key = httpd_param(request, "key");
@@ -96,7 +125,7 @@ static enum status evaluate_one(struct httpd_request *request, struct service *s
     if (store_view(service->store, key, &view, err) != STATUS_OK)
         return refuse(request, 404, key, "FLAG_NOT_FOUND", err->text, err);
     json_writer_init(&w, httpd_reply(request));
-    write_flag(&w, view, unit);
+    write_flag(&w, view, target);
     view_release(view);
     return buf_status(httpd_reply(request), err);
 }
@@ -105,14 +134,16 @@ enum status endpoint_ofrep_flag(struct httpd_request *request, void *context, st
 {
     struct json *body = NULL;
     struct err why = ERR_INIT;
-    const char *unit = NULL, *wrong = read_unit(request, &body, &unit, &why);
-    const enum status s = wrong == NULL ? evaluate_one(request, context, unit, &why)
+    struct target target = {0};
+    const char *wrong = read_target(request, &body, &target, &why);
+    const enum status s = wrong == NULL ? evaluate_one(request, context, &target, &why)
                                         : refuse(request, 400, httpd_param(request, "key"), wrong, why.text, err);
     json_free(body);
     return s;
 }
 
-static enum status write_all(struct httpd_request *request, struct service *service, const char *unit, struct err *err)
+static enum status write_all(struct httpd_request *request, struct service *service, const struct target *target,
+                             struct err *err)
 {
     struct json_writer w;
     json_writer_init(&w, httpd_reply(request));
@@ -123,7 +154,7 @@ static enum status write_all(struct httpd_request *request, struct service *serv
         struct view *view = store_view_at(service->store, i);
         if (view == NULL)
             break;
-        write_flag(&w, view, unit);
+        write_flag(&w, view, target);
         view_release(view);
     }
     json_write_array_end(&w);
@@ -157,9 +188,10 @@ enum status endpoint_ofrep_flags(struct httpd_request *request, void *context, s
 {
     struct json *body = NULL;
     struct err why = ERR_INIT;
-    const char *unit = NULL, *wrong = read_unit(request, &body, &unit, &why);
+    struct target target = {0};
+    const char *wrong = read_target(request, &body, &target, &why);
     enum status s =
-        wrong == NULL ? write_all(request, context, unit, err) : refuse(request, 400, NULL, wrong, why.text, err);
+        wrong == NULL ? write_all(request, context, &target, err) : refuse(request, 400, NULL, wrong, why.text, err);
     if (s == STATUS_OK && wrong == NULL)
         s = tag(request, err);
     json_free(body);

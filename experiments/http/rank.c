@@ -79,10 +79,10 @@ static enum status compose(struct rank_call *call, bool full, struct err *err)
     struct exposure *x = &call->exposure;
     struct buf *reply = httpd_reply(call->request);
     *x = (struct exposure){.view = call->view, .unit = call->in.unit, .at_ms = store_now_ms(call->service->store)};
-    x->arm = view_assign(call->view, x->unit, &x->key);
-    if (full)
-        x->arm = ARM_NONE;
-    size_t shown = x->arm;
+    size_t shown = view_assign(call->view, x->unit, &x->key);
+    if (!view_eligible(call->view, call->in.n_attributes, call->in.attributes) || (full && shown != ARM_HOLDBACK))
+        shown = ARM_NONE;
+    x->arm = call->view->open && !full ? shown : ARM_NONE;
     if (call->in.forced_arm) {
         TRY(find_arm(call->view, call->in.forced_arm, &shown, err));
         x->arm = ARM_NONE;

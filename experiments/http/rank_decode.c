@@ -44,24 +44,35 @@ static enum status decode_candidates(const struct json_at *root, struct rank_req
     return refuse_duplicates(&candidates, ret->n, ret->items, err);
 }
 
-static enum status decode_context(const struct json_at *root, struct rank_request *ret, struct err *err)
+/* An object of numbers and texts. */
+static enum status decode_attributes(const struct json_at *root, const char *key, size_t *ret_n,
+                                     struct attribute ret[RANK_MAX_CONTEXT], struct err *err)
 {
-    struct json_at context, item = {0};
-    TRY(json_member(root, "context", JSON_OPTIONAL, &context, err));
-    if (!context.value)
+    struct json_at object, item = {0};
+    TRY(json_member(root, key, JSON_OPTIONAL, &object, err));
+    if (!object.value)
         return STATUS_OK;
-    TRY(json_object(&context, err));
-    while (json_next(&context, &item)) {
-        if (ret->n_context == RANK_MAX_CONTEXT)
-            return json_refuse(&context, err, "has more than %d entries", RANK_MAX_CONTEXT);
-        struct ranker_context *entry = &ret->context[ret->n_context++];
-        *entry = (struct ranker_context){.name = item.key};
+    TRY(json_object(&object, err));
+    while (json_next(&object, &item)) {
+        if (*ret_n == RANK_MAX_CONTEXT)
+            return json_refuse(&object, err, "has more than %d entries", RANK_MAX_CONTEXT);
+        struct attribute *entry = &ret[(*ret_n)++];
+        *entry = (struct attribute){.name = item.key};
         if (json_string(&item, 1024, &entry->text, NULL) == STATUS_OK)
             continue;
         if (json_number(&item, -HUGE_VAL, HUGE_VAL, &entry->number, NULL) != STATUS_OK)
             return json_refuse(&item, err, "is neither a number nor a text of at most 1024 bytes");
     }
     return STATUS_OK;
+}
+
+static enum status decode_context(const struct json_at *root, struct rank_request *ret, struct err *err)
+{
+    struct attribute entries[RANK_MAX_CONTEXT];
+    TRY(decode_attributes(root, "context", &ret->n_context, entries, err));
+    for (size_t i = 0; i < ret->n_context; i++)
+        ret->context[i] = (struct ranker_context){entries[i].name, entries[i].text, entries[i].number};
+    return decode_attributes(root, "attributes", &ret->n_attributes, ret->attributes, err);
 }
 
 static enum status decode_ids(const struct json_at *root, struct rank_request *ret, struct err *err)
@@ -82,8 +93,8 @@ static enum status decode_ids(const struct json_at *root, struct rank_request *r
 
 enum status rank_request_decode(const struct httpd_request *request, struct rank_request *ret, struct err *err)
 {
-    static const char *const MEMBERS[] = {"experiment", "unit",       "user",       "context", "candidates",
-                                          "k",          "request_id", "forced_arm", NULL};
+    static const char *const MEMBERS[] = {"experiment", "unit",       "user",       "context",    "candidates",
+                                          "k",          "request_id", "forced_arm", "attributes", NULL};
     int64_t k = 10;
     TRY(endpoint_parse_body(request, &ret->body, err));
     struct json_at root = json_root(ret->body);

@@ -18,6 +18,8 @@ struct rank_request {
     size_t k;
     size_t n_context;
     struct ranker_context context[RANK_MAX_CONTEXT];
+    size_t n_attributes;
+    struct attribute attributes[RANK_MAX_CONTEXT]; /* for the rules of eligibility */
     size_t n;
     const char **items; /* [n], owned */
 };

@@ -226,9 +226,87 @@ static enum status decode_metrics(const struct json_at *at, struct experiment_pl
     return STATUS_OK;
 }
 
+static enum status decode_layer(const struct json_at *at, struct layer_part *ret, struct err *err)
+{
+    static const char *const MEMBERS[] = {"name", "from", "to", NULL};
+    struct json_at layer;
+    ret->from = 0;
+    ret->to = 1;
+    TRY(json_member(at, "layer", JSON_OPTIONAL, &layer, err));
+    if (!layer.value)
+        return STATUS_OK;
+    TRY(json_only(&layer, MEMBERS, err));
+    TRY(definition_name(&layer, "name", JSON_REQUIRED, ret->name, err));
+    TRY(json_get_number(&layer, "from", JSON_REQUIRED, 0, 1, &ret->from, err));
+    TRY(json_get_number(&layer, "to", JSON_REQUIRED, 0, 1, &ret->to, err));
+    if (ret->from < ret->to)
+        return STATUS_OK;
+    return json_refuse(&layer, err, "is from %g to %g: from must be below to", ret->from, ret->to);
+}
+
+static enum status decode_values(const struct json_at *in, struct eligibility_rule *ret, struct err *err)
+{
+    struct json_at item = {0};
+    TRY(json_array(in, PLAN_MAX_VALUES, &ret->n_values, err));
+    if (ret->n_values == 0)
+        return json_refuse(in, err, "is empty: allowed are 1 to %d texts", PLAN_MAX_VALUES);
+    while (json_next(in, &item)) {
+        const char *text = "";
+        TRY(json_string(&item, PLAN_NAME_SIZE - 1, &text, err));
+        memcpy(ret->values[item.index], text, strlen(text) + 1);
+    }
+    return STATUS_OK;
+}
+
+/* {"attribute":..,"in":[..]} or {"attribute":..,"min":..,"max":..} */
+static enum status decode_rule(const struct json_at *at, struct eligibility_rule *ret, struct err *err)
+{
+    static const char *const MEMBERS[] = {"attribute", "in", "min", "max", NULL};
+    struct json_at in, min, max;
+    TRY(json_only(at, MEMBERS, err));
+    TRY(definition_name(at, "attribute", JSON_REQUIRED, ret->attribute, err));
+    TRY(json_member(at, "in", JSON_OPTIONAL, &in, err));
+    TRY(json_member(at, "min", JSON_OPTIONAL, &min, err));
+    TRY(json_member(at, "max", JSON_OPTIONAL, &max, err));
+    if ((in.value != NULL) == (min.value || max.value))
+        return json_refuse(at, err, "needs either in, or min, max or both");
+    if (in.value)
+        return decode_values(&in, ret, err);
+    ret->min = -1e300;
+    ret->max = 1e300;
+    TRY(json_get_number(at, "min", JSON_OPTIONAL, -1e300, 1e300, &ret->min, err));
+    return json_get_number(at, "max", JSON_OPTIONAL, ret->min, 1e300, &ret->max, err);
+}
+
+static enum status decode_rules(const struct json_at *at, struct experiment_plan *ret, struct err *err)
+{
+    struct json_at rules, item = {0};
+    TRY(json_member(at, "eligibility", JSON_OPTIONAL, &rules, err));
+    if (!rules.value)
+        return STATUS_OK;
+    TRY(json_array(&rules, PLAN_MAX_RULES, &ret->n_rules, err));
+    while (json_next(&rules, &item))
+        TRY(decode_rule(&item, &ret->rules[item.index], err));
+    return STATUS_OK;
+}
+
+/* {"share":..}, 0.02 without one */
+static enum status decode_holdback(const struct json_at *at, double *ret, struct err *err)
+{
+    static const char *const MEMBERS[] = {"share", NULL};
+    struct json_at holdback;
+    TRY(json_member(at, "holdback", JSON_OPTIONAL, &holdback, err));
+    if (!holdback.value)
+        return STATUS_OK;
+    *ret = 0.02;
+    TRY(json_only(&holdback, MEMBERS, err));
+    return json_get_number(&holdback, "share", JSON_OPTIONAL, 0.001, 0.5, ret, err);
+}
+
 enum status definition_experiment(const struct json_at *at, struct experiment_plan *ret, struct err *err)
 {
-    static const char *const MEMBERS[] = {"unit_type", "timezone", "heads", "default_weights", "metrics", NULL};
+    static const char *const MEMBERS[] = {"unit_type",   "timezone", "heads", "default_weights", "metrics", "layer",
+                                          "eligibility", "holdback", NULL};
     struct experiment_plan plan = {.unit_type = "user", .timezone = "UTC"};
     const char *timezone = plan.timezone;
     struct json_at weights;
@@ -240,6 +318,9 @@ enum status definition_experiment(const struct json_at *at, struct experiment_pl
     TRY(json_member(at, "default_weights", JSON_REQUIRED, &weights, err));
     TRY(definition_weights(&weights, &plan, plan.default_weights, err));
     TRY(decode_metrics(at, &plan, err));
+    TRY(decode_layer(at, &plan.layer, err));
+    TRY(decode_rules(at, &plan, err));
+    TRY(decode_holdback(at, &plan.holdback, err));
     *ret = plan;
     return STATUS_OK;
 }

@@ -11,9 +11,9 @@ static enum status decode_arm(const struct json_at *at, const struct experiment_
     struct json_at member;
     TRY(json_only(at, MEMBERS, err));
     TRY(definition_name(at, "id", JSON_REQUIRED, ret->id, err));
-    if (strcmp(ret->id, "default") == 0) {
+    if (strcmp(ret->id, "default") == 0 || (experiment->holdback > 0 && strcmp(ret->id, "holdback") == 0)) {
         TRY(json_member(at, "id", JSON_REQUIRED, &member, err));
-        return json_refuse(&member, err, "is \"default\": that name is kept for units outside the arms");
+        return json_refuse(&member, err, "is \"%s\": that name is kept for units outside the arms", ret->id);
     }
     TRY(json_member(at, "weights", JSON_REQUIRED, &member, err));
     TRY(definition_weights(&member, experiment, ret->weights, err));

@@ -101,7 +101,7 @@ static enum status place_explicit(struct store *store, const struct store_event 
     struct hot_round *round = ret->round;
     if (!keymap_find(&round->units, assign_hash(round->plan.salt, event->unit).key, &ret->unit))
         return STATUS_OK;
-    if (strcmp(round->plan.arms[round->tally.arm[ret->unit]].id, event->arm) != 0)
+    if (strcmp(hot_round_group_id(round, round->tally.arm[ret->unit]), event->arm) != 0)
         return note_stray(store, round, ret->unit, err);
     ret->exposure_ms = round->tally.first_ms[ret->unit];
     *ret_place = round->tally.counted[ret->unit] ? PLACE_UNIT : PLACE_NOWHERE;

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/core/mem.h"
+#include "experiments/core/eligibility.h"
 #include "experiments/store/definition.h"
 #include "experiments/store/store_internal.h"
 
@@ -69,6 +70,18 @@ static enum status insert_experiment(struct store *store, const char *name, cons
     return store_publish(store, e, err);
 }
 
+static enum status check_layer(const struct store *store, const struct experiment_plan *plan, struct err *err)
+{
+    for (size_t i = 0; i < store->n_experiments; i++) {
+        const struct experiment *e = store->experiments[i];
+        if (layer_overlaps(&plan->layer, &e->plan.layer))
+            return err_set(err, STATUS_CONFLICT,
+                           "layer %s from %g to %g overlaps with experiment %s: that has %g to %g", plan->layer.name,
+                           plan->layer.from, plan->layer.to, e->name, e->plan.layer.from, e->plan.layer.to);
+    }
+    return STATUS_OK;
+}
+
 enum status store_experiment_put(struct store *store, const char *name, const struct json_at *body, bool *ret_new,
                                  struct err *err)
 {
@@ -80,6 +93,10 @@ enum status store_experiment_put(struct store *store, const char *name, const st
     enum status s = canonical(body, &text, err);
     if (s == STATUS_OK) {
         *ret_new = store_find(store, name, &e, NULL) != STATUS_OK;
+        if (*ret_new)
+            s = check_layer(store, &plan, err);
+    }
+    if (s == STATUS_OK) {
         store->dirty = *ret_new;
         s = *ret_new ? insert_experiment(store, name, &plan, &text, err) : same_body(e, &text, err);
     }

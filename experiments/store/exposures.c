@@ -72,7 +72,8 @@ enum status exposure_unit(struct store *store, struct hot_round *round, const st
     db_bind_text(stmt, 3, x->unit);
     db_bind_int(stmt, 4, (int64_t)x->arm);
     TRY(db_run(stmt, err));
-    TRY(tally_add_unit(&round->tally, x->arm, ret, err));
+    TRY(tally_add_unit(&round->tally, hot_round_group(round, x->arm), ret, err));
+    hot_round_came_from(round, *ret, x->unit);
     TRY(covariates_load(store, store_by_number(store, x->view->experiment), round, x->unit, *ret, err));
     return keymap_insert(&round->units, x->key, *ret, err);
 }

@@ -301,6 +301,8 @@ enum status results_write(const struct experiment *e, const struct hot_round *ro
     write_effects(&w, e, round, &x);
     write_guardrails(&w, e, round, &x);
     write_cuped(&w, e, &round->plan, &x);
+    results_write_holdback(&w, e, round);
+    results_write_carry_over(&w, e, round);
     json_write_object_end(&w);
     measures_done(&x);
     return s == STATUS_OK ? buf_status(ret, err) : s;

@@ -118,7 +118,6 @@ static enum status insert_round(struct store *store, struct experiment *e, int64
 static enum status open_round(struct store *store, struct experiment *e, int64_t n, const struct round_plan *plan,
                               const struct buf *text, struct err *err)
 {
-    struct layout layout;
     int64_t id = 0;
     bool covariates = false;
     TRY(covariates_exist(store, e, &covariates, err));
@@ -133,10 +132,7 @@ static enum status open_round(struct store *store, struct experiment *e, int64_t
     round->plan = *plan;
     round->life = round_life_start(store_now_ms(store));
     memcpy(round->model_hash, store->model_hash, sizeof round->model_hash);
-    layout_make(&e->plan, &layout);
-    if (covariates)
-        layout_add_covariates(&layout);
-    TRY(tally_init(&round->tally, &layout, plan->n_arms, err));
+    TRY(store_begin_tally(store, e, round, err));
     TRY(json_parse(text->data, text->length, NULL, &round->body, err));
     TRY(store_load_seen(store, e, round, err));
     e->next_round = n + 1;

@@ -29,7 +29,14 @@ struct hot_round {
     int64_t exposure_seq, event_seq; /* the next */
     int64_t orphans, strays;
     struct seen_units *seen;
+    struct round_plan *before; /* the round before, for its carry-over; NULL: none that can be told apart */
 };
+
+/* The group of the tally for an arm of a request or of a row, and back: the holdback is behind the arms. */
+size_t hot_round_group(const struct hot_round *round, size_t arm);
+const char *hot_round_group_id(const struct hot_round *round, size_t group);
+/* A new unit of an arm: where it was in the round before. */
+void hot_round_came_from(struct hot_round *round, uint32_t unit, const char *name);
 
 struct experiment {
     int64_t id;
@@ -72,11 +79,18 @@ void store_forget(struct store *store);
 /* An empty one, added to the list; NULL: out of memory. */
 MUST_CHECK struct experiment *store_add_experiment(struct store *store);
 void hot_round_free(struct hot_round *round); /* NULL is fine */
+/* An empty tally for round->plan, and round->before from the rows. */
+MUST_CHECK enum status store_begin_tally(struct store *store, const struct experiment *e, struct hot_round *round,
+                                         struct err *err);
 /* The round's units of earlier rounds, from the rows. */
 MUST_CHECK enum status store_load_seen(struct store *store, const struct experiment *e, struct hot_round *round,
                                        struct err *err);
+
+/* store_views.c */
 /* Fresh view of the experiment for the request threads. */
 MUST_CHECK enum status store_publish(struct store *store, struct experiment *e, struct err *err);
+/* Views of experiments whose creation was undone. */
+void store_drop_views(struct store *store);
 
 /* store.c */
 MUST_CHECK enum status store_find(struct store *store, const char *name, struct experiment **ret, struct err *err);
@@ -110,5 +124,9 @@ MUST_CHECK enum status exposure_record(struct store *store, struct experiment *e
 /* results.c */
 MUST_CHECK enum status results_write(const struct experiment *e, const struct hot_round *round, int64_t as_of_ms,
                                      const char *digest, struct buf *ret, struct err *err);
+
+/* results_beside.c: null without a holdback, and where no round before can be told apart */
+void results_write_holdback(struct json_writer *w, const struct experiment *e, const struct hot_round *round);
+void results_write_carry_over(struct json_writer *w, const struct experiment *e, const struct hot_round *round);
 
 #endif

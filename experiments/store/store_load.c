@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/core/mem.h"
+#include "experiments/core/comparisons.h"
 #include "experiments/store/definition.h"
 #include "experiments/store/store_internal.h"
 
@@ -14,7 +15,18 @@ void hot_round_free(struct hot_round *round)
     keymap_done(&round->units);
     keymap_done(&round->events);
     seen_release(round->seen);
+    mem_free(round->before);
     mem_free(round);
+}
+
+size_t hot_round_group(const struct hot_round *round, size_t arm)
+{
+    return arm == ARM_HOLDBACK ? round->plan.n_arms : arm;
+}
+
+const char *hot_round_group_id(const struct hot_round *round, size_t group)
+{
+    return group == round->plan.n_arms ? "holdback" : round->plan.arms[group].id;
 }
 
 static void experiment_free(struct experiment *e)
@@ -87,6 +99,12 @@ static enum status load_stops(struct store *store, struct hot_round *round, stru
     return s;
 }
 
+void hot_round_came_from(struct hot_round *round, uint32_t unit, const char *name)
+{
+    if (round->before && round->tally.arm[unit] < round->tally.n_arms)
+        tally_set_before(&round->tally, unit, carry_over_group(round->before, name));
+}
+
 static enum status load_units(struct store *store, const struct experiment *e, struct hot_round *round, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_UNITS];
@@ -96,12 +114,14 @@ static enum status load_units(struct store *store, const struct experiment *e, s
     while (s == STATUS_OK && row) {
         const char *name = db_column_text(stmt, 1);
         const bool forgotten = name[0] == '\0';
-        int64_t arm = db_column_int(stmt, 2);
+        const size_t group = hot_round_group(round, (size_t)db_column_int(stmt, 2));
         uint32_t unit = 0;
-        if (arm < 0 || (size_t)arm >= round->plan.n_arms || db_column_int(stmt, 0) != round->tally.n_units)
+        if (group >= round->tally.n_groups || db_column_int(stmt, 0) != round->tally.n_units)
             s = err_set(err, STATUS_CORRUPT, "units of round %lld are not in order", (long long)round->id);
         if (s == STATUS_OK)
-            s = tally_add_unit(&round->tally, (size_t)arm, &unit, err);
+            s = tally_add_unit(&round->tally, group, &unit, err);
+        if (s == STATUS_OK && !forgotten)
+            hot_round_came_from(round, unit, name);
         if (s == STATUS_OK && !forgotten)
             s = covariates_load(store, e, round, name, unit, err);
         if (s == STATUS_OK && !forgotten)
@@ -224,6 +244,43 @@ static enum status load_round_row(struct store *store, struct experiment *e, boo
     return s;
 }
 
+/* The round before, unless it had the same salt: then its arms are those of this one. */
+static enum status load_before(struct store *store, const struct experiment *e, struct hot_round *round,
+                               struct err *err)
+{
+    struct db_stmt *stmt = store->sql[SQL_ROUND_GET];
+    struct json *body = NULL;
+    bool row = false;
+    db_bind_int(stmt, 1, e->id);
+    db_bind_int(stmt, 2, round->number - 1);
+    enum status s = db_step(stmt, &row, err);
+    if (s == STATUS_OK && row)
+        s = parse(db_column_text(stmt, 1), &body, err);
+    db_reset(stmt);
+    if (s != STATUS_OK || !row)
+        return s;
+    struct json_at root = json_root(body);
+    round->before = mem_alloc(1, sizeof *round->before);
+    s = round->before ? definition_round(&root, &e->plan, round->before, err) : err_no_memory(err);
+    json_free(body);
+    if (s == STATUS_OK && strcmp(round->before->salt, round->plan.salt) == 0) {
+        mem_free(round->before);
+        round->before = NULL;
+    }
+    return s;
+}
+
+enum status store_begin_tally(struct store *store, const struct experiment *e, struct hot_round *round, struct err *err)
+{
+    struct layout layout;
+    layout_make(&e->plan, &layout);
+    if (round->covariates)
+        layout_add_covariates(&layout);
+    TRY(load_before(store, e, round, err));
+    TRY(tally_init(&round->tally, &layout, round->plan.n_arms, err));
+    return tally_extend(&round->tally, e->plan.holdback > 0, round->before ? round->before->n_arms + 1 : 0, err);
+}
+
 static enum status load_round(struct store *store, struct experiment *e, struct err *err)
 {
     bool there = false;
@@ -232,12 +289,8 @@ static enum status load_round(struct store *store, struct experiment *e, struct 
         return STATUS_OK;
     struct hot_round *round = e->round;
     struct json_at root = json_root(round->body);
-    struct layout layout;
-    layout_make(&e->plan, &layout);
-    if (round->covariates)
-        layout_add_covariates(&layout);
     TRY(definition_round(&root, &e->plan, &round->plan, err));
-    TRY(tally_init(&round->tally, &layout, round->plan.n_arms, err));
+    TRY(store_begin_tally(store, e, round, err));
     TRY(load_stops(store, round, err));
     TRY(load_units(store, e, round, err));
     TRY(load_exposures(store, round, err));
@@ -272,19 +325,6 @@ static enum status load_experiments(struct store *store, struct err *err)
     return s;
 }
 
-/* Views of experiments whose creation was undone. */
-static void drop_orphan_views(struct store *store)
-{
-    pthread_mutex_lock(&store->mutex);
-    for (size_t i = store->n_views; i-- > 0;) {
-        if (store_by_number(store, store->views[i]->experiment))
-            continue;
-        view_release(store->views[i]);
-        store->views[i] = store->views[--store->n_views];
-    }
-    pthread_mutex_unlock(&store->mutex);
-}
-
 enum status store_rebuild(struct store *store, struct err *err)
 {
     store_forget(store);
@@ -300,62 +340,6 @@ enum status store_rebuild(struct store *store, struct err *err)
             err_wrap(err, s, "load experiment %s", e->name);
     }
     if (s == STATUS_OK)
-        drop_orphan_views(store);
+        store_drop_views(store);
     return s;
-}
-
-static void fill_view(struct view *view, const struct experiment *e)
-{
-    atomic_init(&view->references, 1);
-    view->experiment = (uint32_t)e->id;
-    memcpy(view->name, e->name, sizeof view->name);
-    view->n_heads = e->plan.n_heads;
-    memcpy(view->heads, e->plan.heads, sizeof view->heads);
-    memcpy(view->default_weights, e->default_weights, sizeof view->default_weights);
-    const struct hot_round *round = e->round;
-    view->open = round && round->life.state == ROUND_OPEN;
-    if (!view->open)
-        return;
-    view->number = (uint32_t)round->number;
-    view->plan = round->plan;
-    memcpy(view->stopped, round->stopped, sizeof view->stopped);
-    view->seen = seen_keep(round->seen);
-}
-
-/* Takes the reference over.  The list grows before anything changes. */
-static enum status replace_view(struct store *store, struct view *view, struct err *err)
-{
-    struct view *old = NULL, **more = store->views;
-    pthread_mutex_lock(&store->mutex);
-    size_t i = 0;
-    while (i < store->n_views && store->views[i]->experiment != view->experiment)
-        i++;
-    if (i == store->n_views) {
-        more = mem_resize(store->views, i + 1, sizeof(void *));
-        if (more) {
-            store->views = more;
-            store->n_views = i + 1;
-        }
-    } else {
-        old = store->views[i];
-    }
-    if (more)
-        store->views[i] = view;
-    pthread_mutex_unlock(&store->mutex);
-    view_release(old);
-    if (more)
-        return STATUS_OK;
-    view_release(view);
-    return err_no_memory(err);
-}
-
-enum status store_publish(struct store *store, struct experiment *e, struct err *err)
-{
-    struct view *view = mem_alloc(1, sizeof *view);
-    if (!view)
-        return err_no_memory(err);
-    fill_view(view, e);
-    TRY(replace_view(store, view, err));
-    e->view = view; /* borrowed from the list */
-    return STATUS_OK;
 }

@@ -33,11 +33,16 @@ void view_release(struct view *view)
 
 size_t view_assign(const struct view *view, const char *unit, struct key128 *ret_key)
 {
-    *ret_key = (struct key128){0, 0};
+    struct assignment a = {0};
+    if (view->open)
+        a = assign_hash(view->plan.salt, unit);
+    *ret_key = a.key;
+    if (!layer_holds(&view->layer, unit))
+        return ARM_NONE;
+    if (held_back(view->holdback, view->name, unit))
+        return ARM_HOLDBACK;
     if (!view->open)
         return ARM_NONE;
-    struct assignment a = assign_hash(view->plan.salt, unit);
-    *ret_key = a.key;
     size_t arm = assign_arm(&view->plan, a.u);
     if (arm == ARM_NONE || view->stopped[arm])
         return ARM_NONE;
@@ -46,12 +51,21 @@ size_t view_assign(const struct view *view, const char *unit, struct key128 *ret
     return arm;
 }
 
+bool view_eligible(const struct view *view, size_t n, const struct attribute *attributes)
+{
+    return eligible(view->n_rules, view->rules, n, attributes);
+}
+
 const double *view_weights(const struct view *view, size_t arm)
 {
+    if (arm == ARM_HOLDBACK)
+        return view->first_weights;
     return arm == ARM_NONE ? view->default_weights : view->plan.arms[arm].weights;
 }
 
 const char *view_arm_id(const struct view *view, size_t arm)
 {
+    if (arm == ARM_HOLDBACK)
+        return "holdback";
     return arm == ARM_NONE ? "default" : view->plan.arms[arm].id;
 }

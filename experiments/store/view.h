@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "experiments/core/assign.h"
+#include "experiments/core/eligibility.h"
 
 /* Units that earlier rounds of the experiment saw, by their key under the empty salt.  Fixed while a round is open:
  * only the open round adds units. */
@@ -27,6 +28,11 @@ struct view {
     size_t n_heads;
     char heads[PLAN_MAX_HEADS][PLAN_NAME_SIZE];
     double default_weights[PLAN_MAX_HEADS];
+    double first_weights[PLAN_MAX_HEADS]; /* of the holdback */
+    struct layer_part layer;
+    size_t n_rules;
+    struct eligibility_rule rules[PLAN_MAX_RULES];
+    double holdback;
     bool open;       /* a round serves its arms */
     uint32_t number; /* of that round; 0: none */
     struct round_plan plan;
@@ -39,12 +45,14 @@ void seen_release(struct seen_units *seen); /* NULL is fine, here and below */
 struct view *view_keep(struct view *view);
 void view_release(struct view *view);
 
-/* The arm that serves the unit and the unit's key in the open round; ARM_NONE: the default (the key is set when a round
- * is open). */
+/* The arm that serves an eligible unit and the unit's key in the open round; ARM_NONE: the default; ARM_HOLDBACK: with
+ * or without an open round (the key is set when one is open). */
 size_t view_assign(const struct view *view, const char *unit, struct key128 *ret_key);
+/* Whether the experiment's rules hold for the attributes of a request; otherwise it gets the default. */
+bool view_eligible(const struct view *view, size_t n, const struct attribute *attributes);
 /* By head of the experiment. */
 const double *view_weights(const struct view *view, size_t arm);
-/* "default" for ARM_NONE. */
+/* "default" for ARM_NONE, "holdback". */
 const char *view_arm_id(const struct view *view, size_t arm);
 
 #endif

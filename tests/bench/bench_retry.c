@@ -1,8 +1,10 @@
 /* bench_retry - a client that loses nothing: every request has a name and is repeated until it is answered.
  *   bench_retry --port N --experiment EXP --requests 500
  * Request i ranks for unit u(i mod units) under the id r-i and then posts two events of it; whatever happens to the
- * server meanwhile, its counts must end as if each had been sent once.  Exit code 1 when a request is refused. */
+ * server meanwhile, its counts must end as if each had been sent once.  SIGTERM: no further requests; those that were
+ * begun are finished, and the output says how many there were.  Exit code 1 when a request is refused. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -15,6 +17,22 @@ enum { THREADS = 12, PATIENCE = 2000 };
 static int64_t port = 0, requests = 500, units = 80;
 static const char *experiment = "feed";
 static _Atomic int64_t next_request, repeats, refused;
+static volatile sig_atomic_t stopping;
+
+static void stop(int unused)
+{
+    (void)unused;
+    stopping = 1;
+}
+
+/* The next request's number, or -1: there is none. */
+static int64_t take(void)
+{
+    if (stopping || atomic_load(&refused))
+        return -1;
+    const int64_t i = atomic_fetch_add(&next_request, 1);
+    return i < requests ? i : -1;
+}
 
 /* Until there is an answer; false when it is a refusal. */
 static bool post(struct httpc *client, const char *path, const struct buf *body)
@@ -67,7 +85,7 @@ static void *client_main(void *unused)
         atomic_fetch_add(&refused, 1);
         return NULL;
     }
-    for (int64_t i; (i = atomic_fetch_add(&next_request, 1)) < requests && !atomic_load(&refused);) {
+    for (int64_t i; (i = take()) >= 0;) {
         if (!play(client, i))
             atomic_fetch_add(&refused, 1);
     }
@@ -80,6 +98,7 @@ static int run(int n, char **operands)
     pthread_t threads[THREADS];
     (void)n;
     (void)operands;
+    signal(SIGTERM, stop);
     if (httpc_init(NULL) != STATUS_OK)
         return EXIT_FAILED;
     for (size_t i = 0; i < THREADS; i++) {
@@ -88,7 +107,9 @@ static int run(int n, char **operands)
     }
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    printf("%lld requests answered, %lld repetitions\n", (long long)requests, (long long)atomic_load(&repeats));
+    const int64_t begun = atomic_load(&next_request);
+    printf("%lld requests answered, %lld repetitions\n", (long long)(begun < requests ? begun : requests),
+           (long long)atomic_load(&repeats));
     return atomic_load(&refused) ? EXIT_FAILED : EXIT_DONE;
 }
 

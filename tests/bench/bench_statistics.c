@@ -23,6 +23,7 @@ struct counts {
 struct totals {
     struct counts relative, absolute, adjusted_relative, adjusted_absolute;
     double reduction[M];
+    int64_t carried[M];
     int64_t unbalanced_5, unbalanced_01, wrong_holds, wrong_broken;
 };
 
@@ -100,6 +101,19 @@ static bool print_cuped(const struct totals *t)
     return print_adjusted("absolute", t, &t->absolute, &t->adjusted_absolute) && good;
 }
 
+static bool print_carry_over(const struct totals *t)
+{
+    bool good = true;
+    printf("\ncarry-over, p < 0.05 where nothing is carried over\n");
+    for (size_t i = 0; i < M; i++) {
+        printf("%-31s", stats_lab_metric(i));
+        print_rate(t->carried[i], experiments);
+        printf("\n");
+        good = good && fits(t->carried[i], 0.05, false);
+    }
+    return good;
+}
+
 static int print(const struct totals *t)
 {
     printf("%lld experiments of %lld units (control 40 %%, a 30 %%, b 30 %%), log activity spread %g, seed %lld\n"
@@ -111,6 +125,7 @@ static int print(const struct totals *t)
     bool good = print_effects("relative", &t->relative);
     good = print_effects("absolute", &t->absolute) && good;
     good = print_cuped(t) && good;
+    good = print_carry_over(t) && good;
     printf("\nsample-ratio alarms: p < 0.05       ");
     print_rate(t->unbalanced_5, experiments);
     printf("   p < 0.001   ");
@@ -139,6 +154,8 @@ static enum status simulate(struct totals *t, struct err *err)
         count(&t->adjusted_absolute, &run.adjusted_absolute, stats_lab_absolute(lab));
         for (size_t m = 0; m < M; m++)
             t->reduction[m] += run.reduction[m];
+        for (size_t m = 0; m < M; m++)
+            t->carried[m] += run.carry_over_p[m] < 0.05;
         t->unbalanced_5 += run.sample_ratio_p < 0.05;
         t->unbalanced_01 += run.sample_ratio_p < 0.001;
         t->wrong_holds += run.wrong_holds;

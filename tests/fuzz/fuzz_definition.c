@@ -33,6 +33,12 @@ static void check_experiment(const struct experiment_plan *plan)
     check_weights(plan->n_heads, plan->default_weights);
     layout_make(plan, &layout);
     must(layout.n_columns >= 1 && layout.n_columns <= LAYOUT_MAX_COLUMNS);
+    must(plan->layer.from >= 0 && plan->layer.from < plan->layer.to && plan->layer.to <= 1);
+    must(plan->holdback >= 0 && plan->holdback <= 0.5 && plan->n_rules <= PLAN_MAX_RULES);
+    for (size_t r = 0; r < plan->n_rules; r++) {
+        const struct eligibility_rule *rule = &plan->rules[r];
+        must(rule->attribute[0] && rule->n_values <= PLAN_MAX_VALUES && (rule->n_values > 0 || rule->min <= rule->max));
+    }
     for (size_t i = 0; i < plan->n_metrics; i++) {
         const struct metric *m = &plan->metrics[i];
         must(m->name[0] && m->event[0] && m->cap > 0 && m->cap <= MOMENTS_LIMIT && m->attribution_ms > 0);

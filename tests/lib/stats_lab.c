@@ -8,6 +8,7 @@
 #include "base/core/rng.h"
 #include "base/stats/chi2.h"
 #include "experiments/core/assign.h"
+#include "experiments/core/comparisons.h"
 #include "experiments/core/measures.h"
 
 enum { ARMS = STATS_LAB_ARMS, M = STATS_LAB_METRICS, E = STATS_LAB_EFFECTS, SHOWN = 5, MOST_VISITS = 400, CAP = 10 };
@@ -202,8 +203,8 @@ static enum status add_visits(struct stats_lab *lab, uint32_t unit, double z, st
 }
 
 /* Everybody is known to the tally from the start, counted from the first visit on. */
-static enum status make_units(struct stats_lab *lab, const char *salt, struct rng *rng, struct tally *t,
-                              struct err *err)
+static enum status make_units(struct stats_lab *lab, const char *salt, const struct round_plan *before, struct rng *rng,
+                              struct tally *t, struct err *err)
 {
     lab->n_visits = 0;
     for (uint32_t u = 0; u < lab->units; u++) {
@@ -211,6 +212,7 @@ static enum status make_units(struct stats_lab *lab, const char *salt, struct rn
         uint32_t unit;
         snprintf(name, sizeof name, "u%u", (unsigned)u);
         TRY(tally_add_unit(t, assign_arm(&lab->round, assign_hash(salt, name).u), &unit, err));
+        tally_set_before(t, unit, carry_over_group(before, name));
         lab->q[u] = Q_LOW + (Q_HIGH - Q_LOW) * rng_uniform(rng);
         lab->s[u] = S_LOW + (S_HIGH - S_LOW) * rng_uniform(rng);
         double z = rng_normal(rng);
@@ -311,13 +313,21 @@ enum status stats_lab_run(struct stats_lab *lab, uint64_t seed, uint64_t i, stru
     *ret = (struct stats_lab_run){.sample_ratio_p = 0};
     rng_init(&rng, seed, i, STREAM);
     snprintf(salt, sizeof salt, "lab-%llu-%llu", (unsigned long long)seed, (unsigned long long)i);
+    struct round_plan before = lab->round;
+    struct carry_over carried[M];
+    snprintf(before.salt, sizeof before.salt, "before-%s", salt);
     TRY(tally_init(&t, &lab->layout, ARMS, err));
-    enum status s = make_units(lab, salt, &rng, &t, err);
+    enum status s = tally_extend(&t, false, ARMS + 1, err);
+    if (s == STATUS_OK)
+        s = make_units(lab, salt, &before, &rng, &t, err);
     if (s == STATUS_OK)
         s = play(lab, &rng, &t, ret, err);
     int64_t observed[ARMS];
     for (size_t a = 0; a < ARMS; a++)
         observed[a] = t.arms[a].moments.n;
+    carry_over_test(&t, carried);
+    for (size_t m = 0; m < M; m++)
+        ret->carry_over_p[m] = carried[m].p;
     ret->sample_ratio_p = sample_ratio_check(ARMS, observed, ALLOCATION).p;
     tally_done(&t);
     return s;

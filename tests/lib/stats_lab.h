@@ -51,7 +51,8 @@ struct stats_lab_run {
     struct stats_lab_effects adjusted_relative, adjusted_absolute; /* by CUPED; at the end only: error and se */
     double reduction[STATS_LAB_METRICS];                           /* of the variance, as CUPED claims it */
     double sample_ratio_p;
-    bool wrong_holds, wrong_broken; /* an adjusted answer of one of the guardrails is false */
+    double carry_over_p[STATS_LAB_METRICS]; /* nothing is carried over: of a round before with the same arms */
+    bool wrong_holds, wrong_broken;         /* an adjusted answer of one of the guardrails is false */
 };
 
 /* Experiment number i of the seed: a pure function of both.  Looks after every 1 % of the visits. */

@@ -26,7 +26,9 @@ METRICS = [
     {"name": "hides", "kind": "ratio", "numerator": {"event": "hide", "aggregate": "sum"}, "denominator": "event", "denominator_event": "click",
      "direction": "down", "guardrail": {"effect": "absolute", "margin": 0.5}},
 ]
-EXPERIMENT = {"unit_type": "user", "timezone": "UTC", "heads": ["click", "save", "hide"], "default_weights": {"click": 1, "save": 3}, "metrics": METRICS}
+EXPERIMENT = {"unit_type": "user", "timezone": "UTC", "heads": ["click", "save", "hide"], "default_weights": {"click": 1, "save": 3}, "metrics": METRICS,
+              "layer": {"name": "home", "from": 0, "to": 0.9}, "holdback": {"share": 0.2},
+              "eligibility": [{"attribute": "country", "in": ["at", "de"]}, {"attribute": "age", "min": 18, "max": 99}]}
 
 
 def a_round(salt, end, **more):
@@ -36,7 +38,8 @@ def a_round(salt, end, **more):
 
 
 def rank(unit, **more):
-    return {"experiment": "feed", "unit": unit, "candidates": ["1", "2", "3"], "k": 2, **more}
+    return {"experiment": "feed", "unit": unit, "candidates": ["1", "2", "3"], "k": 2,
+            "attributes": {"country": "at", "age": 40}, **more}
 
 
 def exposure(unit, arm, **more):
@@ -49,11 +52,11 @@ def click(unit, arm):
 
 
 COVARIATES = {"covariates": [{"unit": f"u{u}", "values": {"clicks": u % 3}} for u in range(40)]}
-UNIT = {"context": {"targetingKey": "u1"}}
+UNIT = {"context": {"targetingKey": "u1", "country": "de", "age": 18}}
 NEW_DEFAULT = {"weights": {"click": 2}, "if_version": 1, "reason": "try"}
 
 # Every unit names both arms; in one of them it is an orphan.
-EVENTS = [[f(f"u{u}", arm) for u in range(40) for arm in ("control", "a1")] for f in (exposure, click)]
+EVENTS = [[f(f"u{u}", arm) for u in range(40) for arm in ("control", "a1", "holdback")] for f in (exposure, click)]
 
 MAIN = [
     Case(200, "GET", "/healthz"), Case(200, "GET", "/readyz"), Case(200, "GET", "/metrics"), Case(200, "GET", "/openapi.yaml"),
@@ -61,7 +64,10 @@ MAIN = [
     Case(404, "POST", "/v1/rank", rank("u1")), Case(404, "POST", EXP + "/covariates", COVARIATES), Case(404, "PUT", EXP + "/default", NEW_DEFAULT),
     Case(404, "PUT", ROUND, a_round("s", {"at_ms": CLOCK + 1})), Case(404, "POST", ROUND + "/stop"), Case(404, "POST", ROUND + "/arms/{arm}/stop"),
     Case(404, "POST", "/ofrep/v1/evaluate/flags/{key}", UNIT, key="feed"),
-    Case(400, "PUT", EXP, {**EXPERIMENT, "heads": []}, True), Case(400, "PUT", EXP, {**EXPERIMENT, "more": 1}, True),
+    Case(400, "PUT", EXP, {**EXPERIMENT, "heads": []}, True), Case(400, "PUT", EXP, {**EXPERIMENT, "holdback": {"share": 0.6}}, True),
+    Case(400, "PUT", EXP, {**EXPERIMENT, "eligibility": [{"attribute": "age"}]}, True),
+    Case(400, "PUT", EXP, {**EXPERIMENT, "eligibility": [{"attribute": "age", "in": ["1"], "max": 3}]}, True),
+    Case(400, "PUT", EXP, {**EXPERIMENT, "layer": {"name": "home", "from": 0.5, "to": 0.5}}), Case(400, "PUT", EXP, {**EXPERIMENT, "more": 1}, True),
     Case(413, "PUT", EXP, LARGE), Case(422, "PUT", EXP, {**EXPERIMENT, "heads": ["click", "nod"], "default_weights": {"nod": 1}}),
     Case(201, "PUT", EXP, EXPERIMENT), Case(200, "PUT", EXP, EXPERIMENT), Case(409, "PUT", EXP, {**EXPERIMENT, "unit_type": "shop"}),
     Case(200, "GET", EXP), Case(200, "GET", "/v1/experiments"),
@@ -96,7 +102,8 @@ MAIN = [
     Case(409, "PUT", EXP + "/default", {**NEW_DEFAULT, "weights": {"save": 1}}), Case(200, "GET", EXP + "/default/history"),
     Case(200, "DELETE", "/v1/units/{unit}", unit="u1"), Case(400, "DELETE", "/v1/units/{unit}", unit="a%20b"),
     Case(201, "PUT", ROUND, a_round("s2", {"at_ms": CLOCK + 99000}), n=2),
-    Case(200, "GET", EXP),
+    Case(200, "GET", EXP), Case(200, "GET", ROUND + "/results", n=2),
+    Case(409, "PUT", EXP, EXPERIMENT, exp="other"), # its part of the layer is taken
 ]
 
 # A clock that is real cannot be set.

@@ -1,6 +1,6 @@
 /* The error rates of scripts/validate-statistics on fewer experiments: fixed intervals miss as often as they say, the
- * confidence sequences no more often than they say however often one looks, the sample-ratio check cries wolf at its
- * nominal rate, and adjusted answers about guardrails are seldom false. */
+ * confidence sequences no more often than they say however often one looks, the sample-ratio check and the carry-over
+ * test cry wolf at their nominal rate, and adjusted answers about guardrails are seldom false. */
 #include <math.h>
 
 #include "tests/lib/check.h"
@@ -17,7 +17,7 @@ static void error_rates_are_nominal(void **state)
 {
     (void)state;
     const size_t n = check_cases(80, 2000);
-    size_t miss[4][E] = {{0}}, alarmed[4][E] = {{0}}, peeked = 0, unbalanced = 0, wrong[2] = {0, 0};
+    size_t miss[4][E] = {{0}}, alarmed[4][E] = {{0}}, peeked = 0, unbalanced = 0, wrong[2] = {0, 0}, carried[M] = {0};
     struct stats_lab *lab = NULL;
     struct err err = ERR_INIT;
     assert_ok(stats_lab_new(4500, 1.0, &lab, &err), &err);
@@ -33,6 +33,8 @@ static void error_rates_are_nominal(void **state)
                 peeked += kind[k]->peeked[e];
             }
         }
+        for (size_t m = 0; m < M; m++)
+            carried[m] += run.carry_over_p[m] < 0.05;
         unbalanced += run.sample_ratio_p < 0.05;
         wrong[0] += run.wrong_holds;
         wrong[1] += run.wrong_broken;
@@ -46,6 +48,8 @@ static void error_rates_are_nominal(void **state)
         }
     }
     assert_true(fabs((double)unbalanced / cases - 0.05) <= slack(0.05, cases));
+    for (size_t m = 0; m < M; m++)
+        assert_true(fabs((double)carried[m] / cases - 0.05) <= slack(0.05, cases));
     for (size_t k = 0; k < 2; k++)
         assert_true((double)wrong[k] / cases <= 0.05 + slack(0.05, cases));
     /* Peeking at the fixed interval is what the sequences are for: it must be visibly wrong here. */

@@ -7,7 +7,7 @@
 #include "base/core/rng.h"
 #include "tests/lib/check.h"
 
-enum { ARMS = 3, UNITS = 40, STEPS = 600, METRICS = 5 };
+enum { ARMS = 3, UNITS = 40, STEPS = 600, METRICS = 5, BEFORE = 4 };
 
 struct step {
     uint32_t unit;
@@ -98,15 +98,24 @@ static void play(struct tally *t, const struct step *steps, const uint32_t *orde
         apply(t, &steps[UNITS + order[i]]);
 }
 
+static void assert_same_moments(const struct moments *a, const struct moments *b)
+{
+    size_t c = a->n_columns;
+    assert_true(a->n == b->n);
+    assert_memory_equal(a->sum, b->sum, c * sizeof *a->sum);
+    assert_memory_equal(a->cross, b->cross, c * (c + 1) / 2 * sizeof *a->cross);
+}
+
 static void assert_same(const struct tally *a, const struct tally *b)
 {
-    size_t c = a->layout.n_columns;
-    for (size_t arm = 0; arm < ARMS; arm++) {
+    assert_true(a->n_groups == b->n_groups && a->n_before == b->n_before);
+    for (size_t g = 0; g < a->n_before; g++)
+        assert_same_moments(&a->before[g], &b->before[g]);
+    for (size_t arm = 0; arm < a->n_groups; arm++) {
         const struct arm_tally *x = &a->arms[arm], *y = &b->arms[arm];
-        assert_true(x->moments.n == y->moments.n && x->requests == y->requests && x->impressions == y->impressions);
+        assert_true(x->requests == y->requests && x->impressions == y->impressions);
         assert_memory_equal(x->events, y->events, sizeof x->events);
-        assert_memory_equal(x->moments.sum, y->moments.sum, c * sizeof *x->moments.sum);
-        assert_memory_equal(x->moments.cross, y->moments.cross, c * (c + 1) / 2 * sizeof *x->moments.cross);
+        assert_same_moments(&x->moments, &y->moments);
     }
     assert_true(a->late == b->late && a->watermark_ms == b->watermark_ms);
 }
@@ -205,9 +214,13 @@ static void play_some(struct tally *t, const struct step *steps, bool (*keep)(ui
     layout_make(plan(), &layout);
     layout_add_covariates(&layout);
     assert_ok(tally_init(t, &layout, ARMS, &err), &err);
+    assert_ok(tally_extend(t, true, BEFORE, &err), &err);
     for (uint32_t u = 0; u < UNITS; u++) {
         uint32_t unit;
-        assert_ok(tally_add_unit(t, arm_of(u), &unit, &err), &err);
+        size_t group = rng_mix(u + 7) % (ARMS + 1);
+        assert_ok(tally_add_unit(t, group, &unit, &err), &err);
+        if (keep(u) && group < ARMS)
+            tally_set_before(t, u, rng_mix(u + 9) % BEFORE);
         if (keep(u))
             set_covariates(t, u);
     }
@@ -250,12 +263,16 @@ static void a_forgotten_unit_was_never_there(void **state)
         }
         for (uint32_t u = 1; u < UNITS; u += 3)
             tally_forget_unit(&a, u);
+        int64_t n = 0;
+        for (size_t g = 0; g < BEFORE; g++)
+            n += a.before[g].n;
+        assert_true(n > 0 && n == tally_units(&a) && a.arms[ARMS].moments.n > 0);
         a.watermark_ms = b.watermark_ms;
         assert_same(&a, &b);
         assert_memory_equal(a.total, b.total, UNITS * a.layout.n_columns * sizeof *a.total);
         assert_memory_equal(a.first_ms, b.first_ms, UNITS * sizeof *a.first_ms);
         for (uint32_t u = 0; u < UNITS; u++)
-            assert_true(a.counted[u] == two_of_three(u));
+            assert_true(a.counted[u] == two_of_three(u) && a.came_from[u] == b.came_from[u]);
         tally_done(&a);
         tally_done(&b);
     }
@@ -295,6 +312,8 @@ static void allocations_fail_cleanly(void **state)
         uint32_t unit = 0;
         mem_fault_after(n);
         enum status s = tally_init(&t, &layout, ARMS, NULL);
+        if (s == STATUS_OK)
+            s = tally_extend(&t, true, BEFORE, NULL);
         for (size_t u = 0; u < 1100 && s == STATUS_OK; u++)
             s = tally_add_unit(&t, 0, &unit, NULL);
         bool tripped = mem_fault_tripped();

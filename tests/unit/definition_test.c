@@ -58,6 +58,30 @@ static void good_experiment_is_read(void **state)
     assert_true(m[1].kind == METRIC_RATIO && m[1].denominator == PER_EVENT && m[1].up);
     assert_true(m[1].attribution_ms == 86400000 && m[1].cap == MOMENTS_LIMIT);
     assert_string_equal(m[1].denominator_event, "open");
+    assert_true(plan.layer.name[0] == '\0' && plan.n_rules == 0);
+    assert_close(plan.holdback, 0, 0);
+    json_free(json);
+}
+
+static void who_takes_part_is_read(void **state)
+{
+    (void)state;
+    struct json *json =
+        changed(EXPERIMENT, "\"heads\"",
+                "\"layer\":{\"name\":\"home\",\"from\":0.25,\"to\":1},\"holdback\":{},\"eligibility\":["
+                "{\"attribute\":\"country\",\"in\":[\"at\",\"de\"]},{\"attribute\":\"age\",\"min\":18}],"
+                "\"heads\"");
+    struct json_at root = json_root(json);
+    struct experiment_plan plan;
+    struct err err = ERR_INIT;
+    assert_ok(definition_experiment(&root, &plan, &err), &err);
+    assert_string_equal(plan.layer.name, "home");
+    assert_true(plan.layer.from > 0.2 && plan.layer.to > 0.9);
+    assert_close(plan.holdback, 0.02, 0);
+    assert_int_equal(plan.n_rules, 2);
+    assert_true(plan.rules[0].n_values == 2 && plan.rules[1].n_values == 0);
+    assert_string_equal(plan.rules[0].values[1], "de");
+    assert_true(plan.rules[1].min > 17 && plan.rules[1].min < 19 && plan.rules[1].max > 1e299);
     json_free(json);
 }
 
@@ -69,6 +93,15 @@ static void bad_experiments_are_named(void **state)
         {"\"user\"", "\"us er\"", "unit_type is \"us er\": allowed are 1 to 64 of A-Z a-z 0-9"},
         {"\"user\"", "7", "unit_type is a number: expected a string"},
         {"\"heads\":[\"click\",\"hide\"],", "", "heads is missing"},
+        {"\"heads\"", "\"layer\":{\"name\":\"l\",\"from\":0.5,\"to\":0.5},\"heads\"", "layer is from 0.5 to 0.5"},
+        {"\"heads\"", "\"layer\":{\"name\":\"l\",\"from\":0},\"heads\"", "layer.to is missing"},
+        {"\"heads\"", "\"holdback\":{\"share\":0.6},\"heads\"", "holdback.share is 0.6: allowed are"},
+        {"\"heads\"", "\"eligibility\":[{\"attribute\":\"a\"}],\"heads\"", "eligibility[0] needs either in, or min"},
+        {"\"heads\"", "\"eligibility\":[{\"attribute\":\"a\",\"in\":[\"x\"],\"min\":1}],\"heads\"",
+         "eligibility[0] needs either in, or min"},
+        {"\"heads\"", "\"eligibility\":[{\"attribute\":\"a\",\"in\":[]}],\"heads\"", "eligibility[0].in is empty"},
+        {"\"heads\"", "\"eligibility\":[{\"attribute\":\"a\",\"min\":2,\"max\":1}],\"heads\"",
+         "eligibility[0].max is 1: allowed are"},
         {"[\"click\",\"hide\"]", "[]", "heads is empty"},
         {"[\"click\",\"hide\"]", "[\"click\",\"click\"]", "heads[1] is \"click\" again"},
         {"[\"click\",\"hide\"]", "[\"click\",\"\"]", "heads[1] is \"\""},
@@ -211,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_experiment_is_read),
+        cmocka_unit_test(who_takes_part_is_read),
         cmocka_unit_test(bad_experiments_are_named),
         cmocka_unit_test(good_round_is_read),
         cmocka_unit_test(bad_rounds_are_named),

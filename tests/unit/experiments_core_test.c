@@ -6,6 +6,8 @@
 #include "base/core/rng.h"
 #include "base/stats/chi2.h"
 #include "experiments/core/assign.h"
+#include "experiments/core/comparisons.h"
+#include "experiments/core/eligibility.h"
 #include "experiments/core/request_id.h"
 #include "experiments/core/round_life.h"
 #include "tests/lib/check.h"
@@ -235,9 +237,122 @@ static void a_map_forgets_what_is_removed(void **state)
     keymap_done(&copy);
 }
 
+/* A layer's part, a holdback and an arm are chosen by numbers that know nothing of each other. */
+static void layers_and_holdbacks_are_independent(void **state)
+{
+    (void)state;
+    enum { UNITS = 20000 };
+    const struct layer_part part = {"home", 0.25, 0.75}, none = {"", 0, 1};
+    const double half[] = {0.5, 0.5};
+    const struct round_plan plan = plan_of(2, half);
+    int64_t n[8] = {0};
+    double share[8];
+    for (size_t u = 0; u < UNITS; u++) {
+        char unit[32];
+        snprintf(unit, sizeof unit, "u%zu", u);
+        assert_true(layer_holds(&none, unit));
+        assert_false(held_back(0, "feed", unit));
+        const size_t in = layer_holds(&part, unit), held = held_back(0.25, "home", unit);
+        n[in * 4 + held * 2 + assign_arm(&plan, assign_hash("s", unit).u)]++;
+    }
+    for (size_t c = 0; c < 8; c++)
+        share[c] = 0.5 * (c & 2 ? 0.25 : 0.75) * 0.5;
+    assert_true(sample_ratio_check(8, n, share).p > 1e-4);
+    const struct layer_part before = {"home", 0, 0.25}, across = {"home", 0.7, 0.9}, other = {"away", 0, 1};
+    assert_false(layer_overlaps(&part, &before) || layer_overlaps(&part, &other) || layer_overlaps(&none, &none));
+    assert_true(layer_overlaps(&part, &across) && layer_overlaps(&across, &part) && layer_overlaps(&part, &part));
+}
+
+static void rules_hold_or_not(void **state)
+{
+    (void)state;
+    const struct eligibility_rule rules[] = {{.attribute = "country", .n_values = 2, .values = {"at", "de"}},
+                                             {.attribute = "age", .min = -1, .max = 1.5}};
+    const struct attribute good[] = {{"x", NULL, 9}, {"age", NULL, 1.5}, {"country", "de", 0}},
+                           texts[] = {{"country", "at", 0}, {"age", "1", 0}},
+                           numbers[] = {{"country", NULL, 0}, {"age", NULL, 0}};
+    assert_true(eligible(0, NULL, 0, NULL) && eligible(2, rules, 3, good) && eligible(1, rules, 2, texts));
+    assert_false(eligible(2, rules, 2, good)); /* no country */
+    assert_false(eligible(2, rules, 2, texts) || eligible(1, rules, 2, numbers));
+    assert_true(eligible(1, rules + 1, 2, numbers));
+}
+
+/* Those whom the round before gave the default are a group, too. */
+static void every_unit_came_from_somewhere(void **state)
+{
+    (void)state;
+    const double part[] = {0.2, 0.3};
+    struct round_plan before = plan_of(2, part);
+    size_t n[3] = {0};
+    snprintf(before.salt, sizeof before.salt, "s1");
+    for (size_t u = 0; u < 300; u++) {
+        char unit[32];
+        snprintf(unit, sizeof unit, "u%zu", u);
+        const double x = assign_hash("s1", unit).u;
+        const size_t group = carry_over_group(&before, unit);
+        assert_int_equal(group, x < 0.2 ? 0 : x < 0.5 ? 1 : 2);
+        n[group]++;
+    }
+    assert_true(n[0] > 20 && n[1] > 40 && n[2] > 80);
+}
+
+/* Q from the definition, on groups of unequal size; one group is too small, one metric has no variance. */
+static void carry_over_is_cochrans_q(void **state)
+{
+    (void)state;
+    enum { GROUPS = 4 };
+    static const uint32_t SIZE[GROUPS] = {140, 99, 120, 313};
+    static const struct experiment_plan PLAN = {
+        .n_metrics = 2,
+        .metrics = {{.event = "click", .aggregate = AGGREGATE_COUNT, .attribution_ms = 9, .cap = MOMENTS_LIMIT},
+                    {.event = "none", .aggregate = AGGREGATE_COUNT, .attribution_ms = 9, .cap = MOMENTS_LIMIT}}};
+    struct layout layout;
+    struct tally t;
+    struct err err = ERR_INIT;
+    struct carry_over x[2];
+    double weights = 0, sum = 0, q = 0, mean[GROUPS], variance[GROUPS];
+    layout_make(&PLAN, &layout);
+    assert_ok(tally_init(&t, &layout, 2, &err), &err);
+    assert_ok(tally_extend(&t, false, GROUPS, &err), &err);
+    for (size_t g = 0; g < GROUPS; g++) {
+        double total = 0, squares = 0;
+        for (uint32_t u = 0; u < SIZE[g]; u++) {
+            uint32_t unit;
+            enum event_outcome outcome;
+            const int64_t clicks = (int64_t)(rng_mix(u * GROUPS + g) % (3 + g % 3));
+            assert_ok(tally_add_unit(&t, u % 2, &unit, &err), &err);
+            tally_set_before(&t, unit, g);
+            tally_expose(&t, unit, 1, 1);
+            for (int64_t i = 0; i < clicks; i++)
+                assert_ok(tally_event(&t, unit, "click", MOMENTS_SCALE, 0, 1, &outcome, &err), &err);
+            total += (double)clicks;
+            squares += (double)(clicks * clicks);
+        }
+        const double n = SIZE[g];
+        mean[g] = total / n;
+        variance[g] = (squares - total * total / n) / (n - 1) / n;
+        if (g == 1)
+            continue;
+        weights += 1 / variance[g];
+        sum += mean[g] / variance[g];
+    }
+    for (size_t g = 0; g < GROUPS; g++)
+        q += g == 1 ? 0 : (mean[g] - sum / weights) * (mean[g] - sum / weights) / variance[g];
+    carry_over_test(&t, x);
+    assert_int_equal(x[0].df, 2);
+    assert_close(x[0].chi2, q, 1e-10);
+    assert_close(x[0].p, exp(-q / 2), 1e-10); /* two degrees of freedom */
+    assert_true(isnan(x[1].chi2) && isnan(x[1].p));
+    tally_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layers_and_holdbacks_are_independent),
+        cmocka_unit_test(rules_hold_or_not),
+        cmocka_unit_test(every_unit_came_from_somewhere),
+        cmocka_unit_test(carry_over_is_cochrans_q),
         cmocka_unit_test(a_map_forgets_what_is_removed),
         cmocka_unit_test(the_hash_is_the_documented_one),
         cmocka_unit_test(assignment_is_uniform_and_independent),
