@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "base/core/mem.h"
+#include "base/core/rng.h"
+
+enum { STREAM_KEEP = 4 }; /* beside those of trainer.c */
 
 static const char *const NAMES[ARCHITECTURE_KINDS] = {"shared", "mmoe", "binary"};
 static const double MAX_IMPORTANCE = 1e6;
@@ -73,6 +76,8 @@ enum status targets_make(const struct architecture *a, size_t n, const char *con
 {
     size_t head = 0;
     *ret = (struct targets){.n = n};
+    for (size_t h = 0; h < DATASET_MAX_HEADS; h++)
+        ret->keep[h] = 1.0;
     if (a->kind != ARCHITECTURE_BINARY) {
         for (size_t h = 0; h < n; h++) {
             TRY(find_head(dataset, names[h], &head, err));
@@ -81,7 +86,7 @@ enum status targets_make(const struct architecture *a, size_t n, const char *con
         return STATUS_OK;
     }
     ret->n = 1;
-    ret->weighted = true;
+    ret->binary = ret->weighted = true;
     for (size_t i = 0; i < a->n_importance; i++) {
         TRY(find_head(dataset, a->importance[i].name, &head, err));
         ret->mask[0] |= 1u << head;
@@ -98,12 +103,24 @@ uint32_t targets_labels(const struct targets *targets, uint32_t logged)
     return labels;
 }
 
-double targets_weight(const struct targets *targets, uint32_t logged)
+/* A negative row is kept with the head's chance. */
+static bool kept(const struct targets *targets, size_t row, size_t head)
+{
+    struct rng rng;
+    if (targets->keep[head] >= 1.0)
+        return true;
+    rng_init(&rng, targets->seed, STREAM_KEEP, row);
+    return rng_uniform(&rng) < targets->keep[head];
+}
+
+double targets_weight(const struct targets *targets, size_t row, uint32_t logged, size_t head)
 {
     double weight = 0.0;
-    if (!targets->weighted || (logged & targets->mask[0]) == 0)
+    if ((logged & targets->mask[head]) == 0)
+        return kept(targets, row, head) ? 1.0 : 0.0;
+    if (!targets->binary)
         return 1.0;
-    for (size_t head = 0; head < DATASET_MAX_HEADS; head++)
-        weight += (logged >> head & 1u) != 0 ? targets->importance[head] : 0.0;
+    for (size_t bit = 0; bit < DATASET_MAX_HEADS; bit++)
+        weight += (logged >> bit & 1u) != 0 ? targets->importance[bit] : 0.0;
     return weight;
 }

@@ -46,19 +46,23 @@ MUST_CHECK enum status architecture_add(struct architecture *architecture, const
 
 /* Labels of a log as the heads of a model. */
 struct targets {
-    size_t n;                             /* heads of the model */
-    uint32_t mask[DATASET_MAX_HEADS];     /* head h is positive where any of these bits of the log's labels is set */
-    bool weighted;                        /* whether rows weigh differently */
-    double importance[DATASET_MAX_HEADS]; /* by bit of the log's labels */
+    size_t n;                         /* heads of the model */
+    uint32_t mask[DATASET_MAX_HEADS]; /* head h is positive where any of these bits of the log's labels is set */
+    bool binary;
+    double importance[DATASET_MAX_HEADS]; /* of a binary model, by bit of the log's labels */
+    double keep[DATASET_MAX_HEADS];       /* share of a head's negatives that training sees */
+    uint64_t seed;                        /* which ones */
+    bool weighted;                        /* whether any weight can differ from 1 */
 };
 
-/* names [n]: the heads of the model; those of a binary one come from its importances.  STATUS_INVALID: the dataset
- * lacks a head, which the line names. */
+/* names [n]: the heads of the model; those of a binary one come from its importances.  All negatives are kept.
+ * STATUS_INVALID: the dataset lacks a head, which the line names. */
 MUST_CHECK enum status targets_make(const struct architecture *architecture, size_t n, const char *const *names,
                                     const struct dataset *dataset, struct targets *ret, struct err *err);
 /* Bit h: head h of the model. */
 uint32_t targets_labels(const struct targets *targets, uint32_t logged);
-/* What the row weighs in training. */
-double targets_weight(const struct targets *targets, uint32_t logged);
+/* What row `row` of the log weighs in training for a head; 0: a negative that is not kept.  One uniform number a row
+ * decides for all heads, so that a row that none of them keeps need not be read. */
+double targets_weight(const struct targets *targets, size_t row, uint32_t logged, size_t head);
 
 #endif

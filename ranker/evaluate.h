@@ -4,17 +4,21 @@
 
 #include "ranker/metrics.h"
 #include "ranker/model.h"
+#include "ranker/segments.h"
 
 struct evaluate_options {
     int32_t first_day, last_day; /* both 0: every day */
     size_t threads;              /* 0: 1 */
     size_t replicates;           /* of the bootstrap over users (bootstrap.h); 0: no intervals */
     uint64_t seed;               /* of the bootstrap */
+    const char *segment;         /* a categorical column, or NULL */
 };
 
 /* Heads are the model's; the dataset must have them too.
- * ret [model->shape.heads].  STATUS_INVALID: a head or column is missing, or the days hold no rows. */
+ * ret [model->shape.heads]; ret_segments may be NULL without options->segment.  STATUS_INVALID: a head or column is
+ * missing, or the days hold no rows. */
 MUST_CHECK enum status evaluate(const struct model *model, const struct dataset *dataset,
-                                const struct evaluate_options *options, struct metrics *ret, struct err *err);
+                                const struct evaluate_options *options, struct metrics *ret,
+                                struct segments *ret_segments, struct err *err);
 
 #endif

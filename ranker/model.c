@@ -7,8 +7,14 @@
 #include "base/core/mem.h"
 #include "ranker/day.h"
 
-static const struct bytes_format FORMAT = {"TRIMTABM", 3, "model"};
+static const struct bytes_format FORMAT = {"TRIMTABM", 4, "model"};
 static const size_t MAX_FILE_BYTES = (size_t)4 << 30;
+
+static void head_done(struct model_head *head)
+{
+    mem_free(head->name);
+    calibration_done(&head->calibration);
+}
 
 void model_free(struct model *model)
 {
@@ -16,7 +22,7 @@ void model_free(struct model *model)
         return;
     features_free(model->features);
     for (size_t h = 0; h < DATASET_MAX_HEADS; h++)
-        mem_free(model->heads[h].name);
+        head_done(&model->heads[h]);
     architecture_done(&model->architecture);
     mem_free(model->theta);
     mem_free(model->embeddings);
@@ -32,6 +38,19 @@ enum status model_targets(const struct model *model, const struct dataset *datas
     for (size_t h = 0; h < model->shape.heads; h++)
         names[h] = model->heads[h].name;
     return targets_make(&model->architecture, model->shape.heads, names, dataset, ret, err);
+}
+
+static void encode_calibration(const struct calibration *c, struct buf *file)
+{
+    bytes_u8(file, (uint8_t)c->kind);
+    bytes_f64(file, c->keep);
+    bytes_f64(file, c->slope);
+    bytes_f64(file, c->intercept);
+    bytes_u32(file, (uint32_t)c->n_knots);
+    for (size_t i = 0; i < c->n_knots; i++) {
+        bytes_f64(file, c->knots[i].from);
+        bytes_f64(file, c->knots[i].to);
+    }
 }
 
 enum status model_encode(struct model *model, struct buf *file, struct err *err)
@@ -55,8 +74,7 @@ enum status model_encode(struct model *model, struct buf *file, struct err *err)
     for (size_t h = 0; h < shape->heads; h++) {
         const struct model_head *head = &model->heads[h];
         bytes_text(file, head->name);
-        bytes_f64(file, head->platt.slope);
-        bytes_f64(file, head->platt.intercept);
+        encode_calibration(&head->calibration, file);
         bytes_f64(file, head->mean);
         bytes_f64(file, head->sd);
     }
@@ -121,21 +139,40 @@ static enum status decode_architecture(struct bytes_reader *r, struct model *mod
     return STATUS_OK;
 }
 
+static enum status decode_calibration(struct bytes_reader *r, struct calibration *c, struct err *err)
+{
+    const uint8_t kind = bytes_read_u8(r);
+    c->kind = kind < CALIBRATION_KINDS ? (enum calibration_kind)kind : CALIBRATION_NONE;
+    c->keep = bytes_read_f64(r);
+    c->shift = log(c->keep);
+    c->slope = bytes_read_f64(r);
+    c->intercept = bytes_read_f64(r);
+    c->n_knots = bytes_read_count(r, 16, CALIBRATE_MAX_KNOTS);
+    c->knots = c->n_knots > 0 ? mem_alloc(c->n_knots, sizeof *c->knots) : NULL;
+    if (c->n_knots > 0 && c->knots == NULL) {
+        c->n_knots = 0;
+        return err_no_memory(err);
+    }
+    for (size_t i = 0; i < c->n_knots; i++) {
+        c->knots[i].from = bytes_read_f64(r);
+        c->knots[i].to = bytes_read_f64(r);
+    }
+    return r->failed || kind >= CALIBRATION_KINDS || !calibration_valid(c) ? no_fit(err, "calibrations") : STATUS_OK;
+}
+
 static enum status decode_heads(struct bytes_reader *r, struct model *model, struct err *err)
 {
     bool no_memory = false;
-    model->shape.heads = bytes_read_count(r, 36, DATASET_MAX_HEADS);
+    model->shape.heads = bytes_read_count(r, 49, DATASET_MAX_HEADS);
     for (size_t h = 0; h < model->shape.heads && !r->failed; h++) {
         struct model_head *head = &model->heads[h];
         head->name = bytes_read_copy(r, TABLE_MAX_NAME, &no_memory);
         if (no_memory)
             return err_no_memory(err);
-        head->platt.slope = bytes_read_f64(r);
-        head->platt.intercept = bytes_read_f64(r);
+        TRY(decode_calibration(r, &head->calibration, err));
         head->mean = bytes_read_f64(r);
         head->sd = bytes_read_f64(r);
-        if (!isfinite(head->platt.slope) || !isfinite(head->platt.intercept) || !(head->mean > 0.0) ||
-            !(head->mean < 1.0) || !(head->sd >= 0.0) || !(head->sd < 1.0))
+        if (!(head->mean > 0.0) || !(head->mean < 1.0) || !(head->sd >= 0.0) || !(head->sd < 1.0))
             return no_fit(err, "heads");
     }
     const bool binary = model->architecture.kind == ARCHITECTURE_BINARY;

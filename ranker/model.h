@@ -16,7 +16,7 @@ enum { MODEL_MAX_OPTIONS = 4096 };
 
 struct model_head {
     char *name;
-    struct platt platt;
+    struct calibration calibration;
     double mean, sd; /* of the calibrated probability over the calibration day */
 };
 

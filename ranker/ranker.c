@@ -329,7 +329,7 @@ static void calibrate(const struct ranker *r, const struct ranker_scratch *scrat
         const float *effects = r->item_effects + scratch->items[i] * heads;
         for (size_t h = 0; h < heads; h++) {
             const float logit = z[i * heads + h] + scratch->user_effects[h] + effects[h];
-            z[i * heads + h] = platt_probability(&r->model->heads[h].platt, (double)logit);
+            z[i * heads + h] = calibration_probability(&r->model->heads[h].calibration, (double)logit);
         }
     }
 }

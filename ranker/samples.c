@@ -24,7 +24,7 @@ static enum status fill_labels(struct samples *samples, const struct targets *ta
         const uint32_t logged = samples->dataset->row_labels[samples->rows[i]];
         samples->labels[i] = targets_labels(targets, logged);
         for (size_t h = 0; targets->weighted && h < targets->n; h++)
-            samples->weights[i * targets->n + h] = (float)targets_weight(targets, logged);
+            samples->weights[i * targets->n + h] = (float)targets_weight(targets, samples->rows[i], logged, h);
     }
     return STATUS_OK;
 }

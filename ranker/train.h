@@ -5,6 +5,10 @@
  * of all days, and that network is kept with the calibration of the first.  With a single day its last fifth is held
  * out.
  *
+ * With options.keep only a share of a head's negatives is trained on, drawn once by (seed, row); rows that no head
+ * keeps are left out, of vocabularies and scales too.  The held-out day is always whole.  Probabilities are corrected
+ * (calibrate.h).
+ *
  * A head without positives, or without negatives, in the days of training cannot be learnt: its probability is the
  * constant (positives + 1/2) / (rows + 1). */
 #ifndef TRIMTAB_RANKER_TRAIN_H
@@ -13,12 +17,21 @@
 #include "ranker/model.h"
 #include "ranker/trainer.h"
 
+/* Share of the negatives of a head that training sees. */
+struct train_keep {
+    const char *head; /* NULL: every head */
+    double share;     /* above 0, up to 1 */
+};
+
 struct train_options {
     int32_t first_day, last_day; /* both 0: every day of the dataset */
     size_t threads;
     size_t max_epochs;
     size_t hidden1, hidden2, tower, experts; /* experts: of ARCHITECTURE_MMOE */
     struct architecture architecture;        /* borrowed */
+    enum calibration_kind calibration;
+    size_t n_keep;
+    struct train_keep keep[DATASET_MAX_HEADS]; /* in this order */
     struct trainer_options trainer;
 };
 
@@ -36,12 +49,8 @@ struct train_progress {
 typedef void train_watch(void *context, const struct train_progress *progress);
 
 /* watch may be NULL.  *ret is owned by the caller.
- * STATUS_INVALID   no rows in the days, or nothing to learn from */
+ * STATUS_INVALID   no rows in the days, nothing to learn from, or a head in the options that the model lacks */
 MUST_CHECK enum status train(const struct dataset *dataset, const struct train_options *options, train_watch *watch,
                              void *context, struct model **ret, struct err *err);
-
-/* The rows of the days first .. last: *ret [*ret_n], owned by the caller. */
-MUST_CHECK enum status train_rows(const struct dataset *dataset, int32_t first_day, int32_t last_day, uint32_t **ret,
-                                  size_t *ret_n, struct err *err);
 
 #endif

@@ -11,6 +11,7 @@ void train_options_init(struct train_options *options)
         .hidden2 = 64,
         .tower = 32,
         .experts = 4,
+        .calibration = CALIBRATION_PLATT,
         .trainer = {.seed = 1,
                     .batch = 256,
                     .learning_rate = 1e-3,

@@ -121,11 +121,11 @@ static enum status allocate(struct trainer *t, struct err *err)
 }
 
 /* Embeddings start small; row 0, the default, at zero, where the average of the others is. */
-static void initialize(struct trainer *t)
+static void initialize(struct trainer *t, const double *keep)
 {
     double b4[DATASET_MAX_HEADS];
     for (size_t h = 0; h < t->shape.heads; h++)
-        b4[h] = log(t->rates[h] / (1.0 - t->rates[h]));
+        b4[h] = log(t->rates[h] / (1.0 - t->rates[h])) - log(keep[h]);
     const struct features *features = t->samples->features;
     struct rng rng;
     rng_init(&rng, t->options.seed, PURPOSE_INIT, 0);
@@ -145,8 +145,8 @@ static void initialize(struct trainer *t)
 }
 
 enum status trainer_new(const struct samples *samples, const struct network_shape *shape, const double *rates,
-                        const struct trainer_options *options, struct workers *workers, struct trainer **ret,
-                        struct err *err)
+                        const double *keep, const struct trainer_options *options, struct workers *workers,
+                        struct trainer **ret, struct err *err)
 {
     struct trainer *t = mem_alloc(1, sizeof *t);
     if (t == NULL)
@@ -162,7 +162,7 @@ enum status trainer_new(const struct samples *samples, const struct network_shap
         trainer_free(t);
         return s;
     }
-    initialize(t);
+    initialize(t, keep);
     *ret = t;
     return STATUS_OK;
 }

@@ -34,10 +34,11 @@ typedef void trainer_progress(void *context, size_t step, size_t n_steps, double
 
 struct trainer;
 
-/* Everything is borrowed.  rates [heads]: the share of positives, which the first biases are made of. */
+/* Everything is borrowed.  rates [heads]: the share of positives, which the first biases are made of; keep [heads]: the
+ * share of negatives among the samples (calibrate.h). */
 MUST_CHECK enum status trainer_new(const struct samples *samples, const struct network_shape *shape,
-                                   const double *rates, const struct trainer_options *options, struct workers *workers,
-                                   struct trainer **ret, struct err *err);
+                                   const double *rates, const double *keep, const struct trainer_options *options,
+                                   struct workers *workers, struct trainer **ret, struct err *err);
 void trainer_free(struct trainer *trainer); /* NULL is fine */
 /* One pass over the samples in a new order.  *ret_loss: mean log loss of a row, summed over heads, as met in training.
  * STATUS_INTERNAL when it is no longer finite. */

@@ -12,7 +12,7 @@
 #include "ranker/day.h"
 #include "ranker/train.h"
 
-static const char *out, *days, *architecture = "shared", *importance;
+static const char *out, *days, *architecture = "shared", *importance, *calibration = "platt", *keep;
 static int64_t threads = 2, seed = 1, epochs = 12, experts = 4;
 static double learning_rate = 1e-3;
 
@@ -26,6 +26,10 @@ const struct opt TRAIN_OPTIONS[] = {
     {"experts", OPT_INT, &experts, "N", "experts of mmoe", 2, NETWORK_MAX_EXPERTS},
     {"importance", OPT_TEXT, &importance, "HEAD=W,..", "of binary: what counts as engagement, and how much each weighs",
      0, 0},
+    {"calibration", OPT_TEXT, &calibration, "KIND", "none, platt or isotonic, on the held-out day (default: platt)", 0,
+     0},
+    {"keep-negatives", OPT_TEXT, &keep, "R or HEAD=R,..",
+     "share of the negatives to learn from, of all heads or of some; probabilities are corrected (default: 1)", 0, 0},
     {"threads", OPT_INT, &threads, "N", "threads; the result does not depend on it", 1, WORKERS_MAX},
     {"seed", OPT_INT, &seed, "N", "seed of every random choice", 0, 9e15},
     {"epochs", OPT_INT, &epochs, "N", "passes over the data that are tried at most", 1, 1000},
@@ -116,25 +120,64 @@ static enum status read_architecture(struct architecture *ret, struct err *err)
     return importance != NULL ? read_importance(ret, err) : STATUS_OK;
 }
 
+static enum status add_keep(struct train_options *options, const char *head, const char *value, struct err *err)
+{
+    double share = 0.0;
+    if (!pairs_number(value, &share) || !(share > 0.0) || share > 1.0)
+        return err_set(err, STATUS_INVALID, "--keep-negatives %.60s: a number above 0 and up to 1 is expected",
+                       value != NULL ? value : head);
+    if (options->n_keep == DATASET_MAX_HEADS)
+        return err_set(err, STATUS_INVALID, "--keep-negatives: allowed are up to %d heads", DATASET_MAX_HEADS);
+    options->keep[options->n_keep++] = (struct train_keep){head, share};
+    return STATUS_OK;
+}
+
+/* copy: of the option's text, cut up; the heads point into it. */
+static enum status read_keep(char *copy, struct train_options *options, struct err *err)
+{
+    char *text = copy, *name, *value;
+    if (strchr(copy, '=') == NULL)
+        return add_keep(options, NULL, copy, err);
+    while (pairs_next(&text, &name, &value))
+        TRY(add_keep(options, name, value, err));
+    return STATUS_OK;
+}
+
+static enum status read_options(struct train_options *options, char *keep_copy, struct err *err)
+{
+    if (days != NULL)
+        TRY(day_range(days, &options->first_day, &options->last_day, err));
+    if (!calibration_find(calibration, &options->calibration))
+        return err_set(err, STATUS_INVALID, "--calibration %.60s: none, platt or isotonic is expected", calibration);
+    if (keep_copy != NULL)
+        TRY(read_keep(keep_copy, options, err));
+    options->threads = (size_t)threads;
+    options->max_epochs = (size_t)epochs;
+    options->experts = (size_t)experts;
+    options->trainer.seed = (uint64_t)seed;
+    options->trainer.learning_rate = learning_rate;
+    return read_architecture(&options->architecture, err);
+}
+
 int command_train(int n, char **operands)
 {
     (void)n;
     struct err err = ERR_INIT;
     struct train_options options;
+    int code;
     train_options_init(&options);
     if (out == NULL)
         return command_usage("train: --out MODEL is missing");
-    if ((days != NULL && day_range(days, &options.first_day, &options.last_day, &err) != STATUS_OK) ||
-        read_architecture(&options.architecture, &err) != STATUS_OK) {
-        architecture_done(&options.architecture);
-        return command_usage(err.text);
+    char *keep_copy = keep != NULL ? mem_strdup(keep) : NULL;
+    if (keep != NULL && keep_copy == NULL) {
+        (void)err_no_memory(&err);
+        return command_failed(&err);
     }
-    options.threads = (size_t)threads;
-    options.max_epochs = (size_t)epochs;
-    options.trainer.seed = (uint64_t)seed;
-    options.trainer.learning_rate = learning_rate;
-    options.experts = (size_t)experts;
-    const enum status s = run(operands[0], &options, &err);
+    if (read_options(&options, keep_copy, &err) != STATUS_OK)
+        code = command_usage(err.text);
+    else
+        code = run(operands[0], &options, &err) == STATUS_OK ? EXIT_DONE : command_failed(&err);
     architecture_done(&options.architecture);
-    return s == STATUS_OK ? EXIT_DONE : command_failed(&err);
+    mem_free(keep_copy);
+    return code;
 }

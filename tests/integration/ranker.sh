@@ -29,6 +29,22 @@ run 0 evaluate "$work/model" "$work/dataset" --intervals 100; says "95 %, by use
 run 0 evaluate "$work/model" "$work/dataset" --intervals 100 --seed 3 --json
 holds 'all(.heads[]; .auc_interval[0] < .auc and .auc < .auc_interval[1] and .logloss_interval[0] < .logloss_interval[1])'
 
+run 0 evaluate "$work/model" "$work/dataset" --segment category; says "exp/obs"
+[ "$(grep -c '^click  *[0-6] ' "$work/out")" = 7 ] || fail "one line for each of seven categories was expected: $(cat "$work/out")"
+run 0 evaluate "$work/model" "$work/dataset" --segment segment --json
+holds 'all(.heads[]; (.segments | keys) == ["0", "1", "2"] and ([.segments[].n] | add) == .n and ([.segments[].positives] | add) == .positives)'
+run 1 evaluate "$work/model" "$work/dataset" --segment colour; says "the dataset has no column colour"
+
+# --- calibration and sampled negatives
+run 2 train "$work/dataset" --out "$work/other" --calibration beta; says "--calibration beta: none, platt or isotonic is expected"
+for wrong in 0 1.5 x click=0 click; do
+    run 2 train "$work/dataset" --out "$work/other" --keep-negatives "$wrong"; says "a number above 0 and up to 1 is expected"
+done
+run 1 train "$work/dataset" --out "$work/other" --keep-negatives clicks=0.5; says "the model has no head clicks"
+run 0 train "$work/dataset" --out "$work/other" --epochs 3 --calibration isotonic --keep-negatives click=0.3,save=0.5
+run 0 evaluate "$work/other" "$work/dataset" --json
+holds '.heads | all(.click, .save; .expected_over_observed > 0.8 and .expected_over_observed < 1.25)'
+
 # --- architectures: one interface for all
 run 2 train "$work/dataset" --out "$work/other" --architecture deep; says "--architecture deep: shared, mmoe or binary is expected"
 run 2 train "$work/dataset" --out "$work/other" --architecture binary; says "--importance HEAD=W,.. is missing"

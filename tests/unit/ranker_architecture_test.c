@@ -51,7 +51,7 @@ static void test_targets(void **state)
     assert_int_equal(targets.n, 2);
     assert_int_equal(targets_labels(&targets, 1), 2); /* the model's order, not the log's */
     assert_int_equal(targets_labels(&targets, 2 + 4), 1);
-    assert_close(targets_weight(&targets, 1), 1.0, 0.0);
+    assert_close(targets_weight(&targets, 0, 1, 0), 1.0, 0.0);
     assert_refused(targets_make(&shared, 1, wrong, d, &targets, &err), STATUS_INVALID, &err, "lacks the head share");
     assert_ok(architecture_add(&binary, "save", 2.5, &err), &err);
     assert_ok(architecture_add(&binary, "click", 0.75, &err), &err);
@@ -59,9 +59,9 @@ static void test_targets(void **state)
     assert_int_equal(targets.n, 1);
     assert_int_equal(targets_labels(&targets, 4), 0); /* hide does not count */
     assert_int_equal(targets_labels(&targets, 2 + 4), 1);
-    assert_close(targets_weight(&targets, 4), 1.0, 0.0);
-    assert_close(targets_weight(&targets, 2), 2.5, 0.0);
-    assert_close(targets_weight(&targets, 1 + 2 + 4), 3.25, 0.0);
+    assert_close(targets_weight(&targets, 0, 4, 0), 1.0, 0.0);
+    assert_close(targets_weight(&targets, 0, 2, 0), 2.5, 0.0);
+    assert_close(targets_weight(&targets, 0, 1 + 2 + 4, 0), 3.25, 0.0);
     assert_ok(architecture_add(&binary, "share", 1.0, &err), &err);
     assert_refused(targets_make(&binary, 0, NULL, d, &targets, &err), STATUS_INVALID, &err, "lacks the head share");
     architecture_done(&binary);
@@ -114,8 +114,9 @@ static struct metrics last_day(const struct trained *t, size_t heads)
     struct metrics m[DATASET_MAX_HEADS];
     const int32_t day = TOY_FIRST_DAY + TOY_DAYS - 1;
     assert_int_equal(t->model->shape.heads, heads);
-    assert_ok(evaluate(t->model, t->dataset, &(struct evaluate_options){.first_day = day, .last_day = day}, m, &err),
-              &err);
+    assert_ok(
+        evaluate(t->model, t->dataset, &(struct evaluate_options){.first_day = day, .last_day = day}, m, NULL, &err),
+        &err);
     return m[0];
 }
 
@@ -181,7 +182,8 @@ static void check_serving(const struct trained *t)
         assert_ok(ranker_score(ranker, scratch, dataset_user_id(t->dataset, row.user), context, 3, 1, &item, p, &err),
                   &err);
         for (size_t h = 0; h < heads; h++)
-            assert_close((double)p[h], (double)platt_probability(&t->model->heads[h].platt, (double)z[i * heads + h]),
+            assert_close((double)p[h],
+                         (double)calibration_probability(&t->model->heads[h].calibration, (double)z[i * heads + h]),
                          2e-6);
     }
     samples_done(&samples);
@@ -231,7 +233,7 @@ static void test_binary(void **state)
     check_serving(&t);
     t.dataset->head_names[1][0] = 'S';
     struct metrics none[1];
-    assert_refused(evaluate(t.model, t.dataset, &(struct evaluate_options){0}, none, &err), STATUS_INVALID, &err,
+    assert_refused(evaluate(t.model, t.dataset, &(struct evaluate_options){0}, none, NULL, &err), STATUS_INVALID, &err,
                    "lacks the head save");
     trained_done(&t);
     architecture_done(&a);

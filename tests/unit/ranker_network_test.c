@@ -1,4 +1,4 @@
-/* network, adam, calibration, metrics: against formulas written down independently in double. */
+/* network, adam, metrics: against formulas written down independently in double. */
 #include "tests/lib/check.h"
 
 #include <math.h>
@@ -6,7 +6,6 @@
 
 #include "base/core/mem.h"
 #include "ranker/adam.h"
-#include "ranker/calibrate.h"
 #include "ranker/metrics.h"
 #include "ranker/network.h"
 
@@ -225,34 +224,6 @@ static void test_adam(void **state)
     assert_close((double)theta[0], expected, 1e-6);
 }
 
-/* At the optimum the derivative of the penalized log likelihood vanishes; priors as in the header. */
-static void test_platt(void **state)
-{
-    (void)state;
-    struct rng rng;
-    rng_init(&rng, 3, 1, 4);
-    enum { N = 400 };
-    float z[2 * N];
-    uint32_t labels[N];
-    for (size_t i = 0; i < N; i++) {
-        z[2 * i] = nanf("");
-        z[2 * i + 1] = (float)(2.0 * rng_normal(&rng) - 1.0);
-        labels[i] = rng_uniform(&rng) < network_sigmoid(0.6 * (double)z[2 * i + 1] + 0.4) ? 2u : 0u;
-    }
-    const struct platt p = platt_fit(z + 1, 2, labels, 1, N);
-    double ga = -(p.slope - 1.0) / (0.25 * 0.25), gb = -p.intercept / (0.5 * 0.5);
-    for (size_t i = 0; i < N; i++) {
-        const double e = (double)(labels[i] >> 1) - 1.0 / (1.0 + exp(-(p.slope * (double)z[2 * i + 1] + p.intercept)));
-        ga += e * (double)z[2 * i + 1];
-        gb += e;
-    }
-    assert_close(ga, 0.0, 1e-7);
-    assert_close(gb, 0.0, 1e-7);
-    assert_true(p.slope > 0.4 && p.slope < 0.9 && p.intercept > 0.1 && p.intercept < 0.8);
-    assert_close((double)platt_probability(&p, 1.3), network_sigmoid(p.slope * 1.3 + p.intercept), 1e-7);
-    assert_true(platt_probability(&p, 1e30) < 1.0f && platt_probability(&p, -1e30) > 0.0f);
-}
-
 static void test_metrics(void **state)
 {
     (void)state;
@@ -326,7 +297,6 @@ int main(void)
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_log_loss_is_stable),
         cmocka_unit_test(test_adam),
-        cmocka_unit_test(test_platt),
         cmocka_unit_test(test_interval),
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_calibration_error_averages_in_bins),

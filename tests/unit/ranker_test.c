@@ -81,8 +81,9 @@ static void test_learns_the_truth(void **state)
     struct err err = ERR_INIT;
     struct metrics m[3], best;
     const int32_t day = TOY_FIRST_DAY + TOY_DAYS - 1;
-    assert_ok(evaluate(f->model, f->dataset, &(struct evaluate_options){.first_day = day, .last_day = day}, m, &err),
-              &err);
+    assert_ok(
+        evaluate(f->model, f->dataset, &(struct evaluate_options){.first_day = day, .last_day = day}, m, NULL, &err),
+        &err);
     size_t n = 0;
     float p[ROWS];
     uint32_t labels[ROWS];
@@ -129,8 +130,8 @@ static void test_score_is_the_network(void **state)
             ranker_score(f->ranker, f->scratch, dataset_user_id(f->dataset, row.user), context, 3, 1, &item, p, &err),
             &err);
         for (size_t h = 0; h < 3; h++)
-            assert_close((double)p[h], (double)platt_probability(&f->model->heads[h].platt, (double)z[i * 3 + h]),
-                         2e-6);
+            assert_close((double)p[h],
+                         (double)calibration_probability(&f->model->heads[h].calibration, (double)z[i * 3 + h]), 2e-6);
     }
     samples_done(&samples);
     workers_free(workers);
@@ -277,7 +278,7 @@ static void test_damaged_model(void **state)
     assert_refused(ranker_open("/nowhere", f->dataset_path, &ranker, &err), STATUS_NOT_FOUND, &err, "/nowhere");
     file.data[8] = 9;
     assert_refused(model_decode(file.data, file.length, "x.model", &model, &err), STATUS_CORRUPT, &err,
-                   "has version 9; this program reads versions up to 3");
+                   "has version 9; this program reads versions up to 4");
     assert_null(model);
     assert_null(ranker);
     buf_done(&file);
@@ -297,12 +298,12 @@ static void test_other_datasets_are_refused(void **state)
     assert_refused(features_fit(f->model->features, d, &err), STATUS_INVALID, &err, "history 2 of the dataset is Like");
     d->histories[1].name[0] = 'l';
     d->head_names[1][0] = 'S';
-    assert_refused(evaluate(f->model, d, &(struct evaluate_options){0}, m, &err), STATUS_INVALID, &err,
+    assert_refused(evaluate(f->model, d, &(struct evaluate_options){0}, m, NULL, &err), STATUS_INVALID, &err,
                    "lacks the head save");
     d->head_names[1][0] = 's';
-    assert_ok(evaluate(f->model, d, &(struct evaluate_options){0}, m, &err), &err);
+    assert_ok(evaluate(f->model, d, &(struct evaluate_options){0}, m, NULL, &err), &err);
     assert_refused(
-        evaluate(f->model, d, &(struct evaluate_options){.first_day = 20300101, .last_day = 20300102}, m, &err),
+        evaluate(f->model, d, &(struct evaluate_options){.first_day = 20300101, .last_day = 20300102}, m, NULL, &err),
         STATUS_INVALID, &err, "no impressions in the days 20300101..20300102");
     dataset_free(d);
 }
