@@ -57,6 +57,7 @@ struct experiment_plan {
     struct layer_part layer;
     size_t n_rules;
     struct eligibility_rule rules[PLAN_MAX_RULES];
+    bool hash_units; /* unit_name.h */
     double holdback; /* share of the units that no round gets; 0: none */
     char unit_type[PLAN_NAME_SIZE], timezone[PLAN_NAME_SIZE];
     size_t n_heads, n_metrics;

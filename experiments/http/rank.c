@@ -34,7 +34,7 @@ static void rank_free(struct rank_call *call)
     mem_free(call);
 }
 
-/* Only client-named requests are compared. */
+/* Only client-named requests are compared.  The body holds the unit's id. */
 static enum status hash_body(struct rank_call *call, struct err *err)
 {
     struct buf text = BUF_INIT;
@@ -42,7 +42,9 @@ static enum status hash_body(struct rank_call *call, struct err *err)
     struct json_at root = json_root(call->in.body);
     json_writer_init(&w, &text);
     enum status s = json_write_canonical(&w, &root, err);
-    if (s == STATUS_OK)
+    if (s == STATUS_OK && call->view->hash_units)
+        digest_hmac(store_signing_key(call->service->store), REQUEST_KEY_SIZE, text.data, text.length, call->body_hash);
+    else if (s == STATUS_OK)
         digest_sha256(text.data, text.length, call->body_hash);
     buf_done(&text);
     return s;

@@ -30,17 +30,19 @@ enum status store_covariate_put(struct store *store, const char *experiment, con
 {
     struct experiment *e = NULL;
     size_t metric = 0;
+    char buf[UNIT_HASH_SIZE];
     TRY(store_find(store, experiment, &e, err));
     TRY(find_metric(e, x->metric, &metric, err));
+    const char *name = store_unit_name(store, e, x->unit, buf);
     struct db_stmt *stmt = store->sql[SQL_COVARIATE_PUT];
     db_bind_int(stmt, 1, e->id);
-    db_bind_text(stmt, 2, x->unit);
+    db_bind_text(stmt, 2, name);
     db_bind_int(stmt, 3, (int64_t)metric);
     db_bind_int(stmt, 4, e->next_round);
     db_bind_int(stmt, 5, x->value);
     *ret_from_round = e->next_round;
     TRY(db_run(stmt, err));
-    return drop_superseded(store, e, x->unit, metric, err);
+    return drop_superseded(store, e, name, metric, err);
 }
 
 enum status covariates_exist(struct store *store, const struct experiment *e, bool *ret, struct err *err)

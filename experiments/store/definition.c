@@ -106,6 +106,7 @@ static const char *const AGGREGATES[] = {"count", "sum", "any", NULL};
 static const char *const KINDS[] = {"mean", "proportion", "ratio", NULL};
 static const char *const DENOMINATORS[] = {"unit", "request", "impression", "event", NULL};
 static const char *const DIRECTIONS[] = {"up", "down", NULL};
+static const char *const UNIT_IDS[] = {"plain", "hashed", NULL};
 static const char *const EFFECTS[] = {"relative", "absolute", NULL};
 
 static enum status metric_numerator(const struct json_at *at, struct metric *ret, struct err *err)
@@ -305,15 +306,18 @@ static enum status decode_holdback(const struct json_at *at, double *ret, struct
 
 enum status definition_experiment(const struct json_at *at, struct experiment_plan *ret, struct err *err)
 {
-    static const char *const MEMBERS[] = {"unit_type",   "timezone", "heads", "default_weights", "metrics", "layer",
-                                          "eligibility", "holdback", NULL};
+    static const char *const MEMBERS[] = {"unit_type", "unit_ids", "timezone",    "heads",    "default_weights",
+                                          "metrics",   "layer",    "eligibility", "holdback", NULL};
     struct experiment_plan plan = {.unit_type = "user", .timezone = "UTC"};
     const char *timezone = plan.timezone;
+    size_t unit_ids = 0;
     struct json_at weights;
     TRY(json_only(at, MEMBERS, err));
     TRY(definition_name(at, "unit_type", JSON_OPTIONAL, plan.unit_type, err));
     TRY(json_get_string(at, "timezone", JSON_OPTIONAL, PLAN_NAME_SIZE - 1, &timezone, err));
     memmove(plan.timezone, timezone, strlen(timezone) + 1);
+    TRY(choice(at, "unit_ids", JSON_OPTIONAL, UNIT_IDS, &unit_ids, err));
+    plan.hash_units = unit_ids == 1;
     TRY(decode_heads(at, &plan, err));
     TRY(json_member(at, "default_weights", JSON_REQUIRED, &weights, err));
     TRY(definition_weights(&weights, &plan, plan.default_weights, err));

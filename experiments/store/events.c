@@ -89,6 +89,13 @@ static enum status note_stray(struct store *store, struct hot_round *round, uint
     return STATUS_OK;
 }
 
+/* In the live round of the experiment. */
+static struct key128 unit_key(const struct store *store, const struct experiment *e, const char *unit)
+{
+    char buf[UNIT_HASH_SIZE];
+    return assign_hash(e->round->plan.salt, store_unit_name(store, e, unit, buf)).key;
+}
+
 static enum status place_explicit(struct store *store, const struct store_event *event, struct target *ret,
                                   enum place *ret_place, struct err *err)
 {
@@ -99,7 +106,7 @@ static enum status place_explicit(struct store *store, const struct store_event 
     if (!ret->round)
         return STATUS_OK;
     struct hot_round *round = ret->round;
-    if (!keymap_find(&round->units, assign_hash(round->plan.salt, event->unit).key, &ret->unit))
+    if (!keymap_find(&round->units, unit_key(store, e, event->unit), &ret->unit))
         return STATUS_OK;
     if (strcmp(hot_round_group_id(round, round->tally.arm[ret->unit]), event->arm) != 0)
         return note_stray(store, round, ret->unit, err);
@@ -201,7 +208,7 @@ static enum status count_exposure(struct store *store, struct experiment *e, con
     uint32_t unit = 0;
     if (!read_exposure(store, e, event, &x)) {
         counts->orphans++;
-        if (keymap_find(&round->units, assign_hash(round->plan.salt, event->unit).key, &unit))
+        if (keymap_find(&round->units, unit_key(store, e, event->unit), &unit))
             TRY(note_stray(store, round, unit, err));
         return count_orphan(store, round, err);
     }

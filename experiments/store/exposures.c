@@ -56,7 +56,8 @@ static enum status save_named(struct store *store, const struct exposure *x, str
     db_bind_blob(stmt, 6, key, sizeof key);
     db_bind_int(stmt, 7, x->at_ms);
     db_bind_text(stmt, 8, x->reply);
-    db_bind_text(stmt, 9, x->unit);
+    char buf[UNIT_HASH_SIZE];
+    db_bind_text(stmt, 9, view_unit_name(x->view, x->unit, buf));
     TRY(db_run(stmt, err));
     return requests_expire(store, 2, err);
 }
@@ -67,14 +68,16 @@ enum status exposure_unit(struct store *store, struct hot_round *round, const st
     if (keymap_find(&round->units, x->key, ret))
         return STATUS_OK;
     struct db_stmt *stmt = store->sql[SQL_UNIT_ADD];
+    char buf[UNIT_HASH_SIZE];
+    const char *name = view_unit_name(x->view, x->unit, buf);
     db_bind_int(stmt, 1, round->id);
     db_bind_int(stmt, 2, round->tally.n_units);
-    db_bind_text(stmt, 3, x->unit);
+    db_bind_text(stmt, 3, name);
     db_bind_int(stmt, 4, (int64_t)x->arm);
     TRY(db_run(stmt, err));
     TRY(tally_add_unit(&round->tally, hot_round_group(round, x->arm), ret, err));
-    hot_round_came_from(round, *ret, x->unit);
-    TRY(covariates_load(store, store_by_number(store, x->view->experiment), round, x->unit, *ret, err));
+    hot_round_came_from(round, *ret, name);
+    TRY(covariates_load(store, store_by_number(store, x->view->experiment), round, name, *ret, err));
     return keymap_insert(&round->units, x->key, *ret, err);
 }
 

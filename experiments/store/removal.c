@@ -20,7 +20,7 @@ struct row {
 };
 
 struct removal {
-    char unit[PLAN_TEXT_SIZE];
+    char unit[PLAN_TEXT_SIZE], hash[UNIT_HASH_SIZE]; /* hash "": not needed so far */
     bool started, units_read;
     int64_t n_frozen;          /* of the store, when the search began */
     int64_t at_round, at_unit; /* units up to here were read */
@@ -106,6 +106,14 @@ static struct hot_round *live(const struct store *store, int64_t round)
     return e ? e->round : NULL;
 }
 
+/* What the experiment calls the unit. */
+static const char *name_in(const struct store *store, const struct experiment *e, struct removal *r)
+{
+    if (e->plan.hash_units && r->hash[0] == '\0')
+        (void)store_unit_name(store, e, r->unit, r->hash);
+    return e->plan.hash_units ? r->hash : r->unit;
+}
+
 static enum status read_units(struct store *store, struct removal *r, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_UNITS_ALL];
@@ -119,7 +127,8 @@ static enum status read_units(struct store *store, struct removal *r, struct err
         r->left--;
         r->at_round = db_column_int(stmt, 0);
         r->at_unit = db_column_int(stmt, 1);
-        if (strcmp(db_column_text(stmt, 2), r->unit) == 0 && !live(store, r->at_round))
+        const struct experiment *e = store_by_number(store, db_column_int(stmt, 3));
+        if (e && strcmp(db_column_text(stmt, 2), name_in(store, e, r)) == 0 && !live(store, r->at_round))
             s = add_place(r, r->at_round, r->at_unit, err);
     }
     db_reset(stmt);
@@ -138,7 +147,9 @@ static enum status find_live(const struct store *store, struct removal *r, bool 
         while (round && p < r->n_places && r->places[p].round != round->id)
             p++;
         const bool known = round && p < r->n_places;
-        const bool there = round && keymap_find(&round->units, assign_hash(round->plan.salt, r->unit).key, &unit);
+        const bool there =
+            round && keymap_find(&round->units,
+                                 assign_hash(round->plan.salt, name_in(store, store->experiments[i], r)).key, &unit);
         if (known && (!there || r->places[p].unit != unit))
             *ret_moved = true;
         else if (there && !known)
@@ -226,7 +237,7 @@ static enum status leave_round(struct store *store, const struct experiment *e, 
     struct hot_round *round = e->round;
     struct db_stmt *stmt = store->sql[SQL_UNIT_GET];
     bool row = false;
-    const struct key128 key = assign_hash(round->plan.salt, r->unit).key;
+    const struct key128 key = assign_hash(round->plan.salt, name_in(store, e, r)).key;
     uint8_t bytes[16];
     db_bind_int(stmt, 1, round->id);
     db_bind_int(stmt, 2, place->unit);
@@ -290,27 +301,36 @@ static enum status delete_covariates(struct store *store, const struct experimen
 {
     struct db_stmt *stmt = store->sql[SQL_COVARIATES_FORGET];
     db_bind_int(stmt, 1, e->id);
-    db_bind_text(stmt, 2, r->unit);
+    db_bind_text(stmt, 2, name_in(store, e, r));
     TRY(db_run(stmt, err));
     r->counts.covariates += db_changes(store->db);
     return STATUS_OK;
 }
 
-static enum status delete_all(struct store *store, struct removal *r, struct err *err)
+/* Those of all experiments that call the unit so. */
+static enum status delete_requests(struct store *store, struct removal *r, const char *name, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_REQUESTS_FORGET];
+    db_bind_text(stmt, 1, name);
+    TRY(db_run(stmt, err));
+    r->counts.requests += db_changes(store->db);
+    return STATUS_OK;
+}
+
+static enum status delete_all(struct store *store, struct removal *r, struct err *err)
+{
     store->dirty = true;
     r->counts = (struct removal_counts){.rounds = (int64_t)r->n_places};
     for (size_t i = 0; i < r->n_rows; i++)
         TRY(delete_row(store, r, &r->rows[i], err));
     for (size_t p = 0; p < r->n_places; p++)
         TRY(delete_place(store, r, &r->places[p], err));
-    db_bind_text(stmt, 1, r->unit);
-    TRY(db_run(stmt, err));
-    r->counts.requests += db_changes(store->db);
+    TRY(delete_requests(store, r, r->unit, err));
+    if (r->hash[0])
+        TRY(delete_requests(store, r, r->hash, err));
     for (size_t i = 0; i < store->n_experiments; i++) {
         TRY(delete_covariates(store, store->experiments[i], r, err));
-        TRY(leave_seen(store, store->experiments[i], r->unit, err));
+        TRY(leave_seen(store, store->experiments[i], name_in(store, store->experiments[i], r), err));
     }
     return STATUS_OK;
 }

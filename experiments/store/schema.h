@@ -12,8 +12,8 @@
  *   covariates   pre-period values * 1e6 by the units' names and the metric's index; round n uses, of each, the one
  *                with the largest from_round <= n, so what is posted while a round is live does not change it; what no
  *                round can use any more is deleted
- *   units        units of a round in the order of their first exposure; arm as an index; stray: named another arm; a
- *                forgotten one (removal.h) has the name ""
+ *   units        units of a round in the order of their first exposure, by name (unit_name.h); arm as an index; stray:
+ *                named another arm; a forgotten one (removal.h) has the name ""
  *   exposures    one row a request that was served by an arm: unit, time, items shown
  *   events       one row an accepted event: event_key() of its id, unit, type, value * 1e6, time, age since exposure
  *   requests     client-named requests with their reply, so that a repetition gets the same bytes; kept until a day has
@@ -66,7 +66,8 @@ extern const size_t SCHEMA_N_STEPS;
     X(UNIT_STRAY, "UPDATE units SET stray = 1 WHERE round = ?1 AND unit = ?2 AND stray = 0")                           \
     X(UNITS, "SELECT unit, name, arm FROM units WHERE round = ?1 ORDER BY unit")                                       \
     X(UNITS_BEFORE, "SELECT u.name FROM rounds r JOIN units u ON u.round = r.id WHERE r.experiment = ?1 AND r.n < ?2") \
-    X(UNITS_ALL, "SELECT round, unit, name FROM units WHERE (round, unit) > (?1, ?2) ORDER BY round, unit LIMIT ?3")   \
+    X(UNITS_ALL, "SELECT u.round, u.unit, u.name, r.experiment FROM units u CROSS JOIN rounds r ON r.id = u.round "    \
+                 "WHERE (u.round, u.unit) > (?1, ?2) ORDER BY u.round, u.unit LIMIT ?3")                               \
     X(UNIT_GET, "SELECT name, stray FROM units WHERE round = ?1 AND unit = ?2")                                        \
     X(UNIT_FORGET, "UPDATE units SET name = '', stray = 0 WHERE round = ?1 AND unit = ?2")                             \
     X(EXPOSURE_ADD, "INSERT INTO exposures(round, seq, unit, at_ms, items) VALUES(?1, ?2, ?3, ?4, ?5)")                \

@@ -341,3 +341,9 @@ struct experiment *store_by_number(struct store *store, int64_t id)
     }
     return NULL;
 }
+
+const char *store_unit_name(const struct store *store, const struct experiment *e, const char *unit,
+                            char buf[UNIT_HASH_SIZE])
+{
+    return unit_name(e->plan.hash_units, store->key, unit, buf);
+}

@@ -98,6 +98,10 @@ MUST_CHECK enum status store_find(struct store *store, const char *name, struct 
 bool store_full(const struct store *store);
 struct experiment *store_by_number(struct store *store, int64_t id);
 
+/* What the experiment keeps of the unit's id; in buf when it is a hash. */
+const char *store_unit_name(const struct store *store, const struct experiment *e, const char *unit,
+                            char buf[UNIT_HASH_SIZE]);
+
 /* covariates.c */
 /* Whether the experiment has any. */
 MUST_CHECK enum status covariates_exist(struct store *store, const struct experiment *e, bool *ret, struct err *err);

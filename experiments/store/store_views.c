@@ -15,7 +15,7 @@ void store_drop_views(struct store *store)
     pthread_mutex_unlock(&store->mutex);
 }
 
-static void fill_view(struct view *view, const struct experiment *e)
+static void fill_view(const struct store *store, struct view *view, const struct experiment *e)
 {
     atomic_init(&view->references, 1);
     view->experiment = (uint32_t)e->id;
@@ -28,6 +28,8 @@ static void fill_view(struct view *view, const struct experiment *e)
     view->n_rules = e->plan.n_rules;
     view->layer = e->plan.layer;
     view->holdback = e->plan.holdback;
+    view->hash_units = e->plan.hash_units;
+    memcpy(view->key, store->key, sizeof view->key);
     const struct hot_round *round = e->round;
     view->open = round && round->life.state == ROUND_OPEN;
     if (!view->open)
@@ -70,7 +72,7 @@ enum status store_publish(struct store *store, struct experiment *e, struct err 
     struct view *view = mem_alloc(1, sizeof *view);
     if (!view)
         return err_no_memory(err);
-    fill_view(view, e);
+    fill_view(store, view, e);
     TRY(replace_view(store, view, err));
     e->view = view; /* borrowed from the list */
     return STATUS_OK;

@@ -31,11 +31,18 @@ void view_release(struct view *view)
     mem_free(view);
 }
 
+const char *view_unit_name(const struct view *view, const char *unit, char buf[UNIT_HASH_SIZE])
+{
+    return unit_name(view->hash_units, view->key, unit, buf);
+}
+
 size_t view_assign(const struct view *view, const char *unit, struct key128 *ret_key)
 {
     struct assignment a = {0};
+    char buf[UNIT_HASH_SIZE];
+    const char *name = view_unit_name(view, unit, buf);
     if (view->open)
-        a = assign_hash(view->plan.salt, unit);
+        a = assign_hash(view->plan.salt, name);
     *ret_key = a.key;
     if (!layer_holds(&view->layer, unit))
         return ARM_NONE;
@@ -46,7 +53,7 @@ size_t view_assign(const struct view *view, const char *unit, struct key128 *ret
     size_t arm = assign_arm(&view->plan, a.u);
     if (arm == ARM_NONE || view->stopped[arm])
         return ARM_NONE;
-    if (view->seen && keymap_find(&view->seen->keys, assign_hash("", unit).key, NULL))
+    if (view->seen && keymap_find(&view->seen->keys, assign_hash("", name).key, NULL))
         return ARM_NONE;
     return arm;
 }

@@ -13,6 +13,7 @@
 
 #include "experiments/core/assign.h"
 #include "experiments/core/eligibility.h"
+#include "experiments/core/unit_name.h"
 
 /* Units that earlier rounds of the experiment saw, by their key under the empty salt.  Fixed while a round is open:
  * only the open round adds units. */
@@ -33,8 +34,10 @@ struct view {
     size_t n_rules;
     struct eligibility_rule rules[PLAN_MAX_RULES];
     double holdback;
-    bool open;       /* a round serves its arms */
-    uint32_t number; /* of that round; 0: none */
+    bool hash_units;
+    uint8_t key[REQUEST_KEY_SIZE]; /* of the names */
+    bool open;                     /* a round serves its arms */
+    uint32_t number;               /* of that round; 0: none */
     struct round_plan plan;
     bool stopped[PLAN_MAX_ARMS];
     struct seen_units *seen; /* NULL: nobody is excluded */
@@ -48,6 +51,8 @@ void view_release(struct view *view);
 /* The arm that serves an eligible unit and the unit's key in the open round; ARM_NONE: the default; ARM_HOLDBACK: with
  * or without an open round (the key is set when one is open). */
 size_t view_assign(const struct view *view, const char *unit, struct key128 *ret_key);
+/* What is kept of the unit's id; in buf when it is a hash. */
+const char *view_unit_name(const struct view *view, const char *unit, char buf[UNIT_HASH_SIZE]);
 /* Whether the experiment's rules hold for the attributes of a request; otherwise it gets the default. */
 bool view_eligible(const struct view *view, size_t n, const struct attribute *attributes);
 /* By head of the experiment. */

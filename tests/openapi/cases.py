@@ -27,7 +27,7 @@ METRICS = [
      "direction": "down", "guardrail": {"effect": "absolute", "margin": 0.5}},
 ]
 EXPERIMENT = {"unit_type": "user", "timezone": "UTC", "heads": ["click", "save", "hide"], "default_weights": {"click": 1, "save": 3}, "metrics": METRICS,
-              "layer": {"name": "home", "from": 0, "to": 0.9}, "holdback": {"share": 0.2},
+              "unit_ids": "hashed", "layer": {"name": "home", "from": 0, "to": 0.9}, "holdback": {"share": 0.2},
               "eligibility": [{"attribute": "country", "in": ["at", "de"]}, {"attribute": "age", "min": 18, "max": 99}]}
 
 

@@ -10,6 +10,7 @@
 #include "experiments/core/eligibility.h"
 #include "experiments/core/request_id.h"
 #include "experiments/core/round_life.h"
+#include "experiments/core/unit_name.h"
 #include "tests/lib/check.h"
 
 static struct round_plan plan_of(size_t n, const double *allocation)
@@ -263,6 +264,20 @@ static void layers_and_holdbacks_are_independent(void **state)
     assert_true(layer_overlaps(&part, &across) && layer_overlaps(&across, &part) && layer_overlaps(&part, &part));
 }
 
+/* HMAC-SHA-256 with the key 00 01 .. 1f of "unit user-7", as openssl prints it. */
+static void a_hashed_name_is_the_documented_one(void **state)
+{
+    (void)state;
+    uint8_t key[REQUEST_KEY_SIZE];
+    char buf[UNIT_HASH_SIZE] = "";
+    for (size_t i = 0; i < sizeof key; i++)
+        key[i] = (uint8_t)i;
+    assert_string_equal(unit_name(false, key, "user-7", buf), "user-7");
+    assert_string_equal(unit_name(true, key, "user-7", buf), "#9fea0602e6774c42ad3f2ff767e10c6e");
+    key[31] ^= 1;
+    assert_string_not_equal(unit_name(true, key, "user-7", buf), "#9fea0602e6774c42ad3f2ff767e10c6e");
+}
+
 static void rules_hold_or_not(void **state)
 {
     (void)state;
@@ -350,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_and_holdbacks_are_independent),
+        cmocka_unit_test(a_hashed_name_is_the_documented_one),
         cmocka_unit_test(rules_hold_or_not),
         cmocka_unit_test(every_unit_came_from_somewhere),
         cmocka_unit_test(carry_over_is_cochrans_q),
