@@ -1,4 +1,4 @@
-#include "ranker/trainer.h"
+#include "ranker/trainer_internal.h"
 
 #include <math.h>
 #include <string.h>
@@ -7,43 +7,6 @@
 #include "ranker/adam.h"
 
 enum { SLICE = 4096, AVERAGE_EVERY = 8, PURPOSE_INIT = 1, PURPOSE_SHUFFLE = 2, PURPOSE_SHARD = 3 };
-
-/* One stretch of parameters with its optimizer state. */
-struct block {
-    size_t n;
-    float *theta, *m, *v, *average;
-};
-
-struct shard {
-    struct network_work work;
-    float *gradient; /* [layout.n] */
-    double losses[DATASET_MAX_HEADS];
-};
-
-struct trainer {
-    const struct samples *samples;
-    struct network_shape shape;
-    struct network_layout layout;
-    struct trainer_options options;
-    struct workers *workers;
-    struct block dense, sparse; /* the network; the embeddings */
-    float *sparse_gradient;     /* [embeddings], zero between steps */
-    uint32_t *order;            /* [samples] */
-    size_t epoch, step;
-    /* of the current batch */
-    const uint32_t *batch;
-    size_t n_batch;
-    float *x, *dx;    /* [batch * width] */
-    uint32_t *codes;  /* [batch * n_codes] */
-    uint32_t *labels; /* [batch] */
-    float *weights;   /* [batch * heads]; NULL: all 1 */
-    struct shard shards[TRAINER_SHARDS];
-    struct effects effects;
-    double rates[DATASET_MAX_HEADS];
-    /* text features in the order of codes */
-    size_t n_tables;
-    const struct feature **tables;
-};
 
 static enum status block_new(struct block *block, size_t n, struct err *err)
 {
@@ -310,28 +273,37 @@ static double run_step(struct trainer *t)
     return loss;
 }
 
+/* A new order, and effects that know no label. */
+static void begin_epoch(struct trainer *t)
+{
+    struct rng rng;
+    rng_init(&rng, t->options.seed, PURPOSE_SHUFFLE, t->epoch++);
+    rng_shuffle(&rng, t->samples->n, t->order);
+    effects_start(&t->effects, t->options.variance, t->rates);
+    t->loss = 0.0;
+}
+
 enum status trainer_epoch(struct trainer *t, trainer_progress *progress, void *context, double *ret_loss,
                           struct err *err)
 {
-    const size_t n = t->samples->n, n_steps = (n + t->options.batch - 1) / t->options.batch;
-    double loss = 0.0;
-    struct rng rng;
-    rng_init(&rng, t->options.seed, PURPOSE_SHUFFLE, t->epoch++);
-    rng_shuffle(&rng, n, t->order);
-    effects_start(&t->effects, t->options.variance, t->rates);
-    for (size_t step = 0; step < n_steps; step++) {
-        const size_t first = step * t->options.batch;
-        t->batch = t->order + first;
-        t->n_batch = n - first < t->options.batch ? n - first : t->options.batch;
-        loss += run_step(t);
-        if (!isfinite(loss))
+    const size_t n = t->samples->n, batch = t->options.batch, n_steps = (n + batch - 1) / batch;
+    if (t->met == 0)
+        begin_epoch(t);
+    while (t->met < n) {
+        t->batch = t->order + t->met;
+        t->n_batch = n - t->met < batch ? n - t->met : batch;
+        t->loss += run_step(t);
+        t->met += t->n_batch;
+        const size_t step = (t->met + batch - 1) / batch;
+        if (!isfinite(t->loss))
             return err_set(err, STATUS_INTERNAL,
-                           "the loss is no longer finite in step %zu of epoch %zu: try a smaller --learning-rate",
-                           step + 1, t->epoch);
+                           "the loss is no longer finite in step %zu of epoch %zu: try a smaller --learning-rate", step,
+                           t->epoch);
         if (progress != NULL)
-            progress(context, step + 1, n_steps, loss / (double)(first + t->n_batch));
+            TRY(progress(context, step, n_steps, t->loss / (double)t->met, err));
     }
-    *ret_loss = loss / (double)n;
+    t->met = 0;
+    *ret_loss = t->loss / (double)n;
     return STATUS_OK;
 }
 

@@ -6,6 +6,9 @@
  * by one task in the order of the rows, and every random draw belongs to (seed, step, shard): the result does not
  * depend on the number of threads, to the last digit.
  *
+ * Between two steps the whole state can be saved and restored in a trainer of the same samples, shape and options,
+ * which then goes on to the same digits (checkpoint.h).
+ *
  * Effects of users and items (effects.h) are learnt beside the network, from the prior in every epoch.
  *
  * What is kept is an exponential average of the parameters over the last steps (Polyak averaging), which needs no
@@ -13,6 +16,7 @@
 #ifndef TRIMTAB_RANKER_TRAINER_H
 #define TRIMTAB_RANKER_TRAINER_H
 
+#include "ranker/bytes.h"
 #include "ranker/samples.h"
 
 enum { TRAINER_SHARDS = 4 };
@@ -29,8 +33,8 @@ struct trainer_options {
     double average;                 /* share of the old average kept in a step, below 1 */
 };
 
-/* After every batch, on the caller's thread. */
-typedef void trainer_progress(void *context, size_t step, size_t n_steps, double loss);
+/* After every batch, on the caller's thread; training ends with what is not STATUS_OK. */
+typedef enum status trainer_progress(void *context, size_t step, size_t n_steps, double loss, struct err *err);
 
 struct trainer;
 
@@ -40,11 +44,18 @@ MUST_CHECK enum status trainer_new(const struct samples *samples, const struct n
                                    const double *rates, const double *keep, const struct trainer_options *options,
                                    struct workers *workers, struct trainer **ret, struct err *err);
 void trainer_free(struct trainer *trainer); /* NULL is fine */
-/* One pass over the samples in a new order.  *ret_loss: mean log loss of a row, summed over heads, as met in training.
- * STATUS_INTERNAL when it is no longer finite. */
+/* One pass over the samples in a new order, or the rest of one that was restored.  *ret_loss: mean log loss of a row,
+ * summed over heads, as met in training. STATUS_INTERNAL when it is no longer finite. */
 MUST_CHECK enum status trainer_epoch(struct trainer *trainer, trainer_progress *progress, void *context,
                                      double *ret_loss, struct err *err);
 /* The averaged parameters so far, and the effects of the last epoch; borrowed until the next. */
 struct learnt trainer_learnt(const struct trainer *trainer);
+
+/* The state between two steps, appended: u64 epochs begun, steps, samples of this epoch met; f64 loss of this epoch so
+ * far; u32 order[samples]; of the network, then of the embeddings: f32 parameters, first and second moments, averages;
+ * f32 means and variances of the effects of users, of items. */
+void trainer_save(const struct trainer *trainer, struct buf *file);
+/* Reads it up to the end.  STATUS_CORRUPT, without a name in the line: the trainer is not to be used then. */
+MUST_CHECK enum status trainer_restore(struct trainer *trainer, struct bytes_reader *r, struct err *err);
 
 #endif

@@ -12,8 +12,8 @@
 #include "ranker/day.h"
 #include "ranker/train.h"
 
-static const char *out, *days, *architecture = "shared", *importance, *calibration = "platt", *keep;
-static int64_t threads = 2, seed = 1, epochs = 12, experts = 4;
+static const char *out, *days, *architecture = "shared", *importance, *calibration = "platt", *keep, *checkpoint;
+static int64_t threads = 2, seed = 1, epochs = 12, experts = 4, checkpoint_steps = 1000;
 static double learning_rate = 1e-3;
 
 const struct opt TRAIN_OPTIONS[] = {
@@ -34,6 +34,10 @@ const struct opt TRAIN_OPTIONS[] = {
     {"seed", OPT_INT, &seed, "N", "seed of every random choice", 0, 9e15},
     {"epochs", OPT_INT, &epochs, "N", "passes over the data that are tried at most", 1, 1000},
     {"learning-rate", OPT_REAL, &learning_rate, "X", "of Adam", 1e-6, 1},
+    {"checkpoint", OPT_TEXT, &checkpoint, "FILE",
+     "keep the state there; go on from it when it is there; removed at the end", 0, 0},
+    {"checkpoint-steps", OPT_INT, &checkpoint_steps, "N", "steps between two states, beside the ends of epochs", 1,
+     1e9},
     OPT_END,
 };
 
@@ -47,14 +51,14 @@ static void draw_bar(const struct display *display, const struct train_progress 
 {
     enum { WIDTH = 30 };
     char bar[WIDTH + 1];
-    const double done = ((double)(p->epoch - 1) + (double)p->step / (double)p->n_steps) / (double)p->n_epochs;
     const double seconds = (double)(clock_monotonic_ns() - display->start_ns) / 1e9;
-    const size_t filled = (size_t)(done * WIDTH);
+    const double left = p->steps_done > 0 ? seconds * (double)p->steps_left / (double)p->steps_done : 0.0;
+    const size_t filled = (size_t)(seconds / (seconds + left + 1e-9) * WIDTH);
     memset(bar, '.', WIDTH);
     memset(bar, '#', filled < WIDTH ? filled : WIDTH);
     bar[WIDTH] = '\0';
-    fprintf(stderr, "\r%s [%s] epoch %zu/%zu  loss %.4f  %.0f s \033[K", p->refit ? "all days" : "choosing", bar,
-            p->epoch, p->n_epochs, p->loss, seconds);
+    fprintf(stderr, "\r%s [%s] epoch %zu  loss %.4f  %.0f s, about %.0f s left \033[K",
+            p->refit ? "all days" : "choosing", bar, p->epoch, p->loss, seconds, left);
 }
 
 static void watch(void *context, const struct train_progress *p)
@@ -82,6 +86,8 @@ static enum status run(const char *path, struct train_options *options, struct e
     struct model *model = NULL;
     struct display display = {isatty(STDERR_FILENO) == 1, clock_monotonic_ns(), 0};
     enum status s = file_check_writable(out, err);
+    if (s == STATUS_OK && checkpoint != NULL)
+        s = file_check_writable(checkpoint, err);
     if (s == STATUS_OK)
         s = dataset_read(path, &dataset, err);
     if (s == STATUS_OK)
@@ -90,6 +96,8 @@ static enum status run(const char *path, struct train_options *options, struct e
         s = model_write(model, out, err);
     if (s == STATUS_OK)
         printf("model %s\n", model->hash);
+    if (s == STATUS_OK && checkpoint != NULL)
+        (void)remove(checkpoint);
     model_free(model);
     dataset_free(dataset);
     return s;
@@ -154,6 +162,8 @@ static enum status read_options(struct train_options *options, char *keep_copy, 
     options->threads = (size_t)threads;
     options->max_epochs = (size_t)epochs;
     options->experts = (size_t)experts;
+    options->checkpoint = checkpoint;
+    options->checkpoint_steps = (size_t)checkpoint_steps;
     options->trainer.seed = (uint64_t)seed;
     options->trainer.learning_rate = learning_rate;
     return read_architecture(&options->architecture, err);

@@ -91,6 +91,25 @@ holds '[.times[] | select(.what == "request") | .candidates] == [1, 50, 500, 200
 holds 'all(.times[]; .min_us <= .median_us and .median_us <= .max_us and .min_us >= 0)'
 holds '[.ratios[].candidates] == [1, 50, 500, 2000] and all(.ratios[]; .request_over_reference > 0)'
 
+# --- kill -9 in training: it goes on from the checkpoint, to the same bytes
+train=("$bin/trimtab-ranker" train "$work/dataset" --epochs 10 --seed 5)
+"${train[@]}" --out "$work/whole" >/dev/null 2>&1
+kills=0
+while [ ! -f "$work/killed" ] && [ "$kills" -lt 200 ]; do
+    "${train[@]}" --out "$work/killed" --checkpoint "$work/checkpoint" --checkpoint-steps 3 >/dev/null 2>&1 &
+    trainer=$!
+    sleep "0.$((10 + RANDOM % 20))"
+    kill -9 "$trainer" 2>/dev/null || true
+    wait "$trainer" 2>/dev/null || true
+    kills=$((kills + 1))
+done
+cmp "$work/whole" "$work/killed" || fail "after $kills kills the model is another"
+run 0 "${train[@]:1}" --out "$work/killed" --checkpoint "$work/checkpoint"
+[ ! -f "$work/checkpoint" ] || fail "the checkpoint of a finished training is still there"
+run 1 train "$work/dataset" --out "$work/other" --checkpoint /nonexistent/checkpoint; says "/nonexistent/checkpoint"
+echo junk >"$work/checkpoint"
+run 1 train "$work/dataset" --out "$work/other" --checkpoint "$work/checkpoint"; says "$work/checkpoint"
+
 # --- an output that cannot be written is refused before the work
 for out in /nonexistent/model "$work"; do
     run 1 train "$work/dataset" --out "$out"; says "$out"
