@@ -51,7 +51,7 @@ static void defaults_and_values(void **state)
     struct err err = ERR_INIT;
     assert_ok(decode_with("\"seed\":17", &c, &err), &err);
     assert_int_equal(c.seed, 17);
-    assert_true(c.anchor_equal && c.exclude_seen && !c.promote_auto);
+    assert_true(!c.anchor_equal && c.exclude_seen && !c.promote_auto);
     assert_int_equal(c.control, CONTROL_PLUG_IN);
     assert_close(c.delta, 0.005, 0);
     assert_int_equal(c.n_heads, 0);
@@ -68,6 +68,8 @@ static void defaults_and_values(void **state)
     assert_ok(decode_with("\"control\":{\"weights\":{\"a\":-2.75}}", &c, &err), &err);
     assert_int_equal(c.control, CONTROL_WEIGHTS);
     assert_close(c.weight[0].weight, -2.75, 0);
+    assert_ok(decode_with("\"anchors\":[\"equal\"]", &c, &err), &err);
+    assert_true(c.anchor_equal);
     assert_ok(decode_with("\"anchors\":[]", &c, &err), &err);
     assert_false(c.anchor_equal);
 }
@@ -138,7 +140,9 @@ static const struct bad BAD[] = {
     {"\"control\":{\"wieghts\":{}}", "control.wieghts is unknown"},
     {"\"rounds\":{\"max\":0,\"arms\":6,\"units_per_arm\":9}", "rounds.max is 0"},
     {"\"rounds\":{\"max\":51,\"arms\":6,\"units_per_arm\":9}", "rounds.max is 51"},
-    {"\"rounds\":{\"max\":3,\"arms\":2,\"units_per_arm\":9}", "rounds.arms is 2: allowed are 3 to 63"},
+    {"\"rounds\":{\"max\":3,\"arms\":1,\"units_per_arm\":9}", "rounds.arms is 1: allowed are 2 to 63"},
+    {"\"rounds\":{\"max\":3,\"arms\":2,\"units_per_arm\":9},\"anchors\":[\"equal\"]",
+     "rounds.arms is 2: allowed are 3 to 63"},
     {"\"rounds\":{\"max\":3,\"arms\":64,\"units_per_arm\":9}", "rounds.arms is 64"},
     {"\"rounds\":{\"max\":3,\"arms\":6}", "rounds needs units_per_arm, duration_ms or both"},
     {"\"rounds\":{\"max\":3,\"arms\":6,\"units_per_arm\":1}", "rounds.units_per_arm is 1"},

@@ -16,7 +16,7 @@ enum { START = 1700000000, SETTLE = 1000, UNITS = 24 };
 static const char CAMPAIGN[] =
     "{\"name\":\"lab\",\"experiment\":\"feed\",\"seed\":5,\"objective\":[{\"metric\":\"clicks\",\"value\":1}],"
     "\"guardrails\":[{\"metric\":\"ctr\",\"min_relative\":-0.3}],\"control\":\"default\","
-    "\"rounds\":{\"max\":1,\"arms\":3,\"units_per_arm\":24,\"settle_ms\":1000},"
+    "\"rounds\":{\"max\":1,\"arms\":3,\"units_per_arm\":24,\"settle_ms\":1000},\"anchors\":[\"equal\"],"
     "\"confirm\":{\"units_per_arm\":24},\"promote\":\"auto\",\"create\":%s}";
 
 struct world {

@@ -186,28 +186,6 @@ static enum status recommend(struct campaign *campaign, size_t n, const double *
     return STATUS_OK;
 }
 
-/* The anchor's effects over the rounds told; the rounds are independent of each other. */
-static enum status test_drift(struct campaign *campaign, struct err *err)
-{
-    double effect[CAMPAIGN_MAX_ROUNDS], cov[CAMPAIGN_MAX_ROUNDS * CAMPAIGN_MAX_ROUNDS] = {0},
-                                                                  variance[CAMPAIGN_MAX_ROUNDS];
-    size_t n = 0;
-    for (size_t t = 0; t < campaign->n_trials && n < CAMPAIGN_MAX_ROUNDS; t++) {
-        const struct campaign_trial *trial = &campaign->trials[t];
-        if (trial->origin != ORIGIN_ANCHOR || trial->state != TRIAL_DONE ||
-            campaign->rounds[trial->round].state != ROUND_TOLD)
-            continue;
-        effect[n] = trial->objective;
-        variance[n++] = trial->objective_se * trial->objective_se;
-    }
-    campaign->findings.has_drift = n >= 2;
-    if (n < 2)
-        return STATUS_OK;
-    for (size_t i = 0; i < n; i++)
-        cov[i * n + i] = variance[i];
-    return drift_test(1, n, effect, cov, &campaign->findings.drift, err);
-}
-
 enum status campaign_analyse(struct campaign *campaign, struct err *err)
 {
     size_t most = campaign->n_trials, dim = campaign->setup.dim;
@@ -224,7 +202,7 @@ enum status campaign_analyse(struct campaign *campaign, struct err *err)
             s = recommend(campaign, n, x, first, posterior.mean, posterior.sd, posterior.feasible, err);
         }
         if (s == STATUS_OK)
-            s = test_drift(campaign, err);
+            s = campaign_test_drift(campaign, err);
     }
     mem_free(x);
     mem_free(numbers);

@@ -17,6 +17,8 @@ MUST_CHECK enum status campaign_record(struct campaign *campaign, size_t round, 
 MUST_CHECK enum status campaign_tell(struct campaign *campaign, size_t round, struct err *err);
 /* Best, stop, drift and the trials' model columns, from all rounds told (at least one). */
 MUST_CHECK enum status campaign_analyse(struct campaign *campaign, struct err *err);
+/* The drift verdict alone, where a point was repeated (campaign_drift.c). */
+MUST_CHECK enum status campaign_test_drift(struct campaign *campaign, struct err *err);
 /* The winner's raw and model-based lifts for memory.candidate. */
 MUST_CHECK enum status campaign_weigh(struct campaign *campaign, struct err *err);
 /* Its confirmed lifts and guardrails from a final confirmation round, and the verdict with its reason. */

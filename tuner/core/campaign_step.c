@@ -251,7 +251,7 @@ static void warn_of(struct campaign *c, const struct campaign_results *results)
         snprintf(warning, CAMPAIGN_LINE, "users of round %lld did not split as allocated (p = %.1e)",
                  (long long)results->round, results->sample_ratio_p);
     else if (c->findings.has_drift && c->findings.drift.drifted)
-        snprintf(warning, CAMPAIGN_LINE, "the anchor moved between rounds (p = %.3f): pooling them is doubtful",
+        snprintf(warning, CAMPAIGN_LINE, "repeated arms moved between rounds (p = %.3f): pooling them is doubtful",
                  c->findings.drift.p);
 }
 

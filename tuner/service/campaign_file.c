@@ -293,7 +293,7 @@ static enum status decode_anchors(const struct json_at *root, struct campaign_co
     const char *text = NULL;
     size_t n = 0;
     TRY(get_list(root, "anchors", JSON_OPTIONAL, 1, &list, &n, err));
-    ret->anchor_equal = list.value == NULL || n == 1;
+    ret->anchor_equal = n == 1;
     if (n == 0)
         return STATUS_OK;
     json_next(&list, &item);
