@@ -229,10 +229,12 @@ static void print_report(const struct report *report)
         const struct article_comparison *c = &report->against[i];
         printf("\nmulti-task with %s against binary, %zu users, %zu pair%s of models; 95 %% intervals over users\n",
                TITLES[i], c->n_users, stage->models->n, stage->models->n == 1 ? "" : "s");
-        printf("%-18s  %-45s  %s\n", "", "volume: binary, multi-task", "propensity: binary, multi-task");
+        printf("%-18s  %-45s  %-45s  %s\n", "", "volume (a request): binary, multi-task",
+               "events a user: binary, multi-task", "propensity: binary, multi-task");
         for (size_t k = 0; k < stage->n_types; k++) {
             printf("%-18s", stage->types[k]);
             print_effect(&c->volume[k]);
+            print_effect(&c->per_user[k]);
             print_effect(&c->propensity[k]);
             puts(is_engagement(stage, k) ? "" : "  (no engagement)");
         }
@@ -288,6 +290,7 @@ static void write_way(struct json_writer *w, const struct report *report, size_t
             json_write_array_end(w);
         }
         write_effect(w, "volume", &c->volume[k]);
+        write_effect(w, "per_user", &c->per_user[k]);
         write_effect(w, "propensity", &c->propensity[k]);
         json_write_object_end(w);
     }

@@ -37,6 +37,7 @@ days=$(sed 1d "$work/past/log.csv" | cut -d, -f4 | sort -u | sed -n '1p;$p' | pa
 run 0 "${bench[@]}" --days "$days"
 holds '(.tuned.types.click.shares | length) == 2 and .tuned.requests.effect == 0'
 holds 'all(.tuned.types[]; .volume.multi <= 2)'
+holds '.tuned | .requests.multi as $r | all(.types[]; (.per_user.multi - .volume.multi * $r | fabs) < 1e-9)'
 
 run 1 "$bin/bench_article" --multi "$work/binary" --binary "$work/multi" --dataset "$work/dataset" --days "$days"; says "a multi-task model is expected"
 run 1 "$bin/bench_article" --multi "$work/multi,$work/multi" --binary "$work/binary" --dataset "$work/dataset" --days "$days"; says "pairs are expected"

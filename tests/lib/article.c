@@ -7,7 +7,7 @@
 #include "base/core/mem.h"
 #include "base/core/rng.h"
 
-enum { STATISTICS = 1 + 2 * DATASET_MAX_HEADS, STREAM = 600 };
+enum { STREAM = 600, PER_TYPE = 3 };
 
 enum status article_way_new(size_t n_users, size_t n_types, struct article_way *ret, struct err *err)
 {
@@ -67,14 +67,16 @@ static struct article_effect effect_of(double a, double over_a, double b, double
     return e;
 }
 
-/* Statistic 0: requests; 1 + 2k: volume of type k; 2 + 2k: propensity. */
+/* Statistic 0: requests; then for each type volume, per user, propensity. */
 static struct article_effect statistic(const struct sums *a, const struct sums *b, size_t s)
 {
-    const size_t k = (s - 1) / 2;
+    const size_t k = (s - 1) / PER_TYPE;
     if (s == 0)
         return effect_of(a->requests, a->came, b->requests, b->came);
-    if (s % 2 == 1)
+    if (s % PER_TYPE == 1)
         return effect_of(a->events[k], a->requests, b->events[k], b->requests);
+    if (s % PER_TYPE == 2)
+        return effect_of(a->events[k], a->came, b->events[k], b->came);
     return effect_of(a->active[k], a->came, b->active[k], b->came);
 }
 
@@ -112,20 +114,21 @@ static void resample(const struct article_way *a, const struct article_way *b, c
             add_user(a, u, &of_a);
             add_user(b, u, &of_b);
         }
-        for (size_t s = 0; s < 1 + 2 * a->n_types; s++)
+        for (size_t s = 0; s < 1 + PER_TYPE * a->n_types; s++)
             values[s * replicates + r] = statistic(&of_a, &of_b, s).value;
     }
 }
 
 static struct article_effect *place(struct article_comparison *c, size_t s)
 {
-    return s == 0 ? &c->requests : s % 2 == 1 ? &c->volume[(s - 1) / 2] : &c->propensity[(s - 1) / 2];
+    struct article_effect *const lists[PER_TYPE] = {c->volume, c->per_user, c->propensity};
+    return s == 0 ? &c->requests : &lists[(s - 1) % PER_TYPE][(s - 1) / PER_TYPE];
 }
 
 enum status article_compare(const struct article_way *a, const struct article_way *b, size_t replicates, uint64_t seed,
                             struct article_comparison *ret, struct err *err)
 {
-    const size_t statistics = 1 + 2 * a->n_types;
+    const size_t statistics = 1 + PER_TYPE * a->n_types;
     struct sums of_a = {0}, of_b = {0};
     uint32_t *users = mem_alloc(a->n_users, sizeof *users);
     double *values = mem_alloc(statistics * replicates, sizeof *values);
@@ -163,5 +166,5 @@ void article_volumes(const struct article_way *a, const struct article_way *b, c
         }
     }
     for (size_t k = 0; k < a->n_types; k++)
-        ret_effects[k] = statistic(&of_a, &of_b, 1 + 2 * k).value;
+        ret_effects[k] = statistic(&of_a, &of_b, 1 + PER_TYPE * k).value;
 }

@@ -2,6 +2,7 @@
  * engagement type.
  *
  *   volume      events per request
+ *   per user    events per user who came: volume times requests
  *   propensity  share of the users who came that did it at least once
  *
  * Both ways rank for the same people.  With several trained models of a kind, each is played and what is compared is
@@ -38,7 +39,7 @@ struct article_effect {
 struct article_comparison {
     size_t n_users;                 /* who came under either way */
     struct article_effect requests; /* per user who came */
-    struct article_effect volume[DATASET_MAX_HEADS], propensity[DATASET_MAX_HEADS];
+    struct article_effect volume[DATASET_MAX_HEADS], per_user[DATASET_MAX_HEADS], propensity[DATASET_MAX_HEADS];
 };
 
 /* Way a over way b, of the same people.  O(replicates n_users n_types). */

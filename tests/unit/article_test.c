@@ -34,6 +34,9 @@ static void test_figures(void **state)
     assert_close(c.volume[0].a, 4.0 / 6.0, 1e-12);
     assert_close(c.volume[0].b, 2.0 / 4.0, 1e-12);
     assert_close(c.volume[0].value, 4.0 / 3.0 - 1.0, 1e-12);
+    assert_close(c.per_user[0].a, 4.0 / 3.0, 1e-12);
+    assert_close(c.per_user[0].b, 2.0 / 2.0, 1e-12);
+    assert_close(c.per_user[1].a, 1.0 / 3.0, 1e-12);
     assert_close(c.propensity[0].a, 2.0 / 3.0, 1e-12);
     assert_close(c.propensity[0].b, 2.0 / 2.0, 1e-12);
     assert_close(c.propensity[1].a, 1.0 / 3.0, 1e-12);

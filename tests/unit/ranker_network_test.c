@@ -8,6 +8,7 @@
 #include "ranker/adam.h"
 #include "ranker/metrics.h"
 #include "ranker/network.h"
+#include "tests/golden/network.h"
 
 static const struct network_shape SHAPE = {.width = 7, .hidden1 = 6, .hidden2 = 5, .tower = 4, .heads = 3},
                                   EXPERTS = {
@@ -146,6 +147,89 @@ static void test_gradient_is_the_difference_quotient(void **state)
         check_gradient(&SHAPE, true, seed);
         check_gradient(&EXPERTS, false, seed);
         check_gradient(&EXPERTS, true, seed);
+    }
+}
+
+/* What PyTorch computed from the same parameters, inputs, labels and weights. */
+struct golden {
+    size_t experts, n;
+    const double *theta, *x, *labels, *weights, *logits, *loss, *gradient, *dx;
+};
+
+static void check_golden(const struct golden *g)
+{
+    struct err err = ERR_INIT;
+    const struct network_shape shape = {.width = GOLDEN_WIDTH,
+                                        .hidden1 = GOLDEN_HIDDEN1,
+                                        .hidden2 = GOLDEN_HIDDEN2,
+                                        .tower = GOLDEN_TOWER,
+                                        .heads = GOLDEN_HEADS,
+                                        .experts = g->experts};
+    struct network_work work;
+    float theta[MAX_PARAMETERS], gradient[MAX_PARAMETERS], x[GOLDEN_ROWS * GOLDEN_WIDTH],
+        dx[GOLDEN_ROWS * GOLDEN_WIDTH];
+    float weights[GOLDEN_ROWS * GOLDEN_HEADS];
+    uint32_t labels[GOLDEN_ROWS] = {0};
+    double losses[GOLDEN_HEADS], loss = 0.0;
+    assert_int_equal(network_layout(&shape).n, g->n);
+    for (size_t i = 0; i < g->n; i++)
+        theta[i] = (float)g->theta[i];
+    for (size_t i = 0; i < GOLDEN_ROWS * GOLDEN_WIDTH; i++)
+        x[i] = (float)g->x[i];
+    for (size_t i = 0; i < GOLDEN_ROWS * GOLDEN_HEADS; i++) {
+        weights[i] = (float)g->weights[i];
+        labels[i / GOLDEN_HEADS] |= (g->labels[i] > 0.5 ? 1u : 0u) << i % GOLDEN_HEADS;
+    }
+    assert_ok(network_work_new(&shape, GOLDEN_ROWS, &work, &err), &err);
+    network_forward(&shape, theta, x, GOLDEN_ROWS, 0.0, NULL, &work);
+    network_backward(&shape, theta, x, labels, weights, GOLDEN_ROWS, 1.0f / GOLDEN_ROWS, &work, gradient, dx, losses);
+    for (size_t i = 0; i < GOLDEN_ROWS * GOLDEN_HEADS; i++)
+        assert_close((double)work.z[i], g->logits[i], 2e-6);
+    for (size_t h = 0; h < GOLDEN_HEADS; h++)
+        loss += losses[h] / GOLDEN_ROWS;
+    assert_close(loss, *g->loss, 2e-6);
+    for (size_t i = 0; i < g->n; i++)
+        assert_close((double)gradient[i], g->gradient[i], 2e-6);
+    for (size_t i = 0; i < GOLDEN_ROWS * GOLDEN_WIDTH; i++)
+        assert_close((double)dx[i], g->dx[i], 2e-6);
+    network_work_done(&work);
+}
+
+static void test_golden(void **state)
+{
+    (void)state;
+    const struct golden shared = {0,
+                                  sizeof GOLDEN_SHARED_THETA / sizeof(double),
+                                  GOLDEN_SHARED_THETA,
+                                  GOLDEN_SHARED_X,
+                                  GOLDEN_SHARED_LABELS,
+                                  GOLDEN_SHARED_WEIGHTS,
+                                  GOLDEN_SHARED_LOGITS,
+                                  GOLDEN_SHARED_LOSS,
+                                  GOLDEN_SHARED_GRADIENT,
+                                  GOLDEN_SHARED_DX},
+                        mmoe = {GOLDEN_EXPERTS,       sizeof GOLDEN_MMOE_THETA / sizeof(double),
+                                GOLDEN_MMOE_THETA,    GOLDEN_MMOE_X,
+                                GOLDEN_MMOE_LABELS,   GOLDEN_MMOE_WEIGHTS,
+                                GOLDEN_MMOE_LOGITS,   GOLDEN_MMOE_LOSS,
+                                GOLDEN_MMOE_GRADIENT, GOLDEN_MMOE_DX};
+    check_golden(&shared);
+    check_golden(&mmoe);
+}
+
+/* Four steps of PyTorch's AdamW. */
+static void test_golden_adam(void **state)
+{
+    (void)state;
+    float theta[5], m[5] = {0.0f}, v[5] = {0.0f}, gradient[5];
+    for (size_t i = 0; i < 5; i++)
+        theta[i] = (float)GOLDEN_ADAM_START[i];
+    for (size_t step = 0; step < 4; step++) {
+        for (size_t i = 0; i < 5; i++)
+            gradient[i] = (float)GOLDEN_ADAM_GRADIENTS[step * 5 + i];
+        adam_update(&(struct adam){GOLDEN_ADAM[0], GOLDEN_ADAM[1], step + 1}, 5, gradient, theta, m, v);
+        for (size_t i = 0; i < 5; i++)
+            assert_close((double)theta[i], GOLDEN_ADAM_AFTER[step * 5 + i], 1e-6);
     }
 }
 
@@ -293,6 +377,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient_is_the_difference_quotient),
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_golden_adam),
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_log_loss_is_stable),
