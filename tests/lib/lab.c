@@ -117,6 +117,16 @@ double answer_number(const struct json *json, const char *path)
     return x;
 }
 
+bool answer_flag(const struct json *json, const char *path)
+{
+    struct json_at steps[16];
+    struct err err = ERR_INIT;
+    struct json_at at = follow(json, path, steps);
+    bool flag = false;
+    assert_ok(json_bool(&at, &flag, &err), &err);
+    return flag;
+}
+
 const char *answer_text(const struct json *json, const char *path)
 {
     struct json_at steps[16];

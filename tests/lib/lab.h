@@ -28,8 +28,9 @@ int lab_call(struct lab *lab, const char *method, const char *path, const char *
 struct json *lab_json(struct lab *lab, const char *method, const char *path, const char *body, int want);
 /* The call fails with that status and a message that contains the text. */
 void lab_refuses(struct lab *lab, const char *method, const char *path, const char *body, int want, const char *text);
-/* A number or a text by its path, "arms.0.units"; asserts that it is there.  The text is borrowed. */
+/* A number, a flag or a text by its path, "arms.0.units"; asserts that it is there.  The text is borrowed. */
 double answer_number(const struct json *json, const char *path);
+bool answer_flag(const struct json *json, const char *path);
 const char *answer_text(const struct json *json, const char *path);
 
 /* An experiment "feed" of the model's three heads with metrics clicks (count per unit, 100 s) and ctr (per impression),

@@ -254,6 +254,47 @@ static void measures_with_their_full_covariance(void **state)
     campaign_results_free(r);
 }
 
+static double measured(const struct campaign_setup *setup, const struct campaign_results *r, bool adjusted)
+{
+    struct campaign_measure *m = NULL;
+    struct err err = ERR_INIT;
+    assert_ok(campaign_measure_new(setup, r, 0, &m, &err), &err);
+    assert_true(m->adjusted == adjusted);
+    const double y = m->y[0] + 1e3 * m->cov[0] + m->mean[1] + m->absolute[1];
+    campaign_measure_free(m);
+    return y;
+}
+
+/* CUPED's means and covariances stand for the plain ones, of all arms or of none. */
+static void adjusted_means_are_taken_whole(void **state)
+{
+    (void)state;
+    struct campaign_experiment e = experiment();
+    struct campaign_config c = config();
+    struct campaign_setup s;
+    struct err err = ERR_INIT;
+    assert_ok(campaign_setup_make(&c, &e, &s, &err), &err);
+    struct campaign_results *plain = results(), *both = results(), *other = results();
+    assert_ok(campaign_results_adjust(both, &err), &err);
+    for (size_t i = 0; i < 15; i++)
+        both->adjusted_mean[i] = other->mean[i] = plain->mean[i] * (1.0 + 0.01 * (double)(i % 4));
+    for (size_t i = 0; i < 75; i++)
+        both->adjusted_cov[i] = other->cov[i] = plain->cov[i] * 0.37;
+    s.cuped = true;
+    assert_close(measured(&s, both, true), measured(&s, other, false), 0);
+    s.cuped = false;
+    assert_close(measured(&s, both, false), measured(&s, plain, false), 0);
+    s.cuped = true;
+    both->adjusted_mean[11] = nan(""); /* the clicks of arm 2 */
+    assert_close(measured(&s, both, false), measured(&s, plain, false), 0);
+    both->adjusted_mean[11] = 3.0;
+    both->adjusted_cov[50 + 6] = nan("");
+    assert_close(measured(&s, both, false), measured(&s, plain, false), 0);
+    campaign_results_free(plain);
+    campaign_results_free(both);
+    campaign_results_free(other);
+}
+
 static void events_that_are_too_few(void **state)
 {
     (void)state;
@@ -340,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_fixed_head_keeps_equal_weights_out_of_the_space),
         cmocka_unit_test(setups_that_cannot_be),
         cmocka_unit_test(measures_with_their_full_covariance),
+        cmocka_unit_test(adjusted_means_are_taken_whole),
         cmocka_unit_test(events_that_are_too_few),
         cmocka_unit_test(lifts_and_probabilities),
         cmocka_unit_test(the_decision),

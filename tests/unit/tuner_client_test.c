@@ -93,6 +93,19 @@ static const struct edit RESULTS[] = {
     {"\"p\":0.47", "\"p\":47", "sample_ratio.p is 47"},
 };
 
+#define CUPED                                                                                                          \
+    "\"cuped\":{\"metrics\":[],\"arms\":[{\"id\":\"control\",\"mean\":[0.1,0.2,0.3],\"cov\":[[0.01,0,0],[0,0.01,0],["  \
+    "0,0,"                                                                                                             \
+    "0.01]]},{\"id\":\"b\",\"mean\":[0.4,0.5,null],\"cov\":[[0.02,0,null],[0,0.02,null],[null,null,null]]}]},"
+
+static const struct edit WRONG_CUPED[] = {
+    {"{\"id\":\"b\",\"mean\":[0.4", "{\"id\":\"a1\",\"mean\":[0.4", "cuped.arms[1] is arm \"a1\", in its place is"},
+    {"[0.4,0.5,null]", "[0.4,0.5]", "cuped.arms[1].mean has 2 numbers: 3 are needed"},
+    {"[[0.02,", "[[-0.02,", "cuped.arms[1].cov has the variance -"},
+    {"\"cuped\":{\"metrics\":[],\"arms\":[", "\"cuped\":{\"arms\":[],\"rest\":[", "cuped.arms has 0 entries"},
+    {"\"cuped\":{", "\"cuped\":7,\"rest\":{", "cuped"},
+};
+
 static void results_are_read_strictly(void **state)
 {
     struct tuner_world *w = *state;
@@ -111,6 +124,22 @@ static void results_are_read_strictly(void **state)
         r = NULL;
         tuner_world_edit(good, RESULTS[i].old, RESULTS[i].new, bad, sizeof bad);
         assert_refused(client_decode_results(bad, strlen(bad), &r, &err), STATUS_CORRUPT, &err, RESULTS[i].line);
+        assert_null(r);
+    }
+    /* Means adjusted by CUPED come beside the plain ones, arm by arm. */
+    assert_null(r);
+    tuner_world_edit(good, "\"effects\":", CUPED "\"effects\":", bad, sizeof bad);
+    assert_ok(client_decode_results(bad, strlen(bad), &r, &err), &err);
+    assert_close(r->adjusted_mean[3 + 1], 0.5, 0);
+    assert_true(isnan(r->adjusted_mean[3 + 2]) && isnan(r->adjusted_cov[9 + 8]));
+    assert_close(r->adjusted_cov[9 + 4], 0.02, 0);
+    campaign_results_free(r);
+    for (size_t i = 0; i < sizeof WRONG_CUPED / sizeof WRONG_CUPED[0]; i++) {
+        static char worse[65536];
+        r = NULL;
+        tuner_world_edit(bad, WRONG_CUPED[i].old, WRONG_CUPED[i].new, worse, sizeof worse);
+        assert_refused(client_decode_results(worse, strlen(worse), &r, &err), STATUS_CORRUPT, &err,
+                       WRONG_CUPED[i].line);
         assert_null(r);
     }
     /* What could not be computed is null, and the rest is good. */

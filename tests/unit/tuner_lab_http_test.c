@@ -139,9 +139,26 @@ static void wait_for(struct world *w, const char *state, double round)
     fail();
 }
 
-static void check_trials(struct world *w)
+/* What was known of the users before: most of what tells them apart (clicks_of). */
+static void post_covariates(struct world *w)
+{
+    struct buf body = BUF_INIT;
+    json_free(lab_json(&w->lab, "PUT", "/v1/experiments/feed", LAB_EXPERIMENT, 201));
+    buf_text(&body, "{\"covariates\":[");
+    for (int u = 0; u < 400; u++)
+        buf_printf(&body, "%s{\"unit\":\"u%d\",\"values\":{\"clicks\":%g}}", u == 0 ? "" : ",", u,
+                   u % 3 + 0.5 * (u / 3 % 2));
+    buf_text(&body, "]}");
+    json_free(lab_json(&w->lab, "POST", "/v1/experiments/feed/covariates", buf_string(&body), 200));
+    buf_done(&body);
+}
+
+/* Returns the standard error of the first new arm. */
+static double check_trials(struct world *w, bool cuped)
 {
     struct json *trials = ask(w, "GET", "/v1/campaigns/1/trials", NULL, 200);
+    const double se = answer_number(trials, "trials.2.objective_se");
+    assert_true(answer_flag(trials, "trials.2.cuped") == cuped);
     assert_string_equal(answer_text(trials, "trials.0.arm"), "control");
     assert_string_equal(answer_text(trials, "trials.6.state"), "done");
     assert_close(answer_number(trials, "trials.2.objective"), 0.5, 0.1);
@@ -151,18 +168,21 @@ static void check_trials(struct world *w)
     struct json *trial = ask(w, "GET", "/v1/campaigns/1/trials/6", NULL, 200);
     assert_string_equal(answer_text(trial, "origin"), "candidate");
     json_free(trial);
+    return se;
 }
 
-static void a_campaign_over_http(void **state)
+static double run_campaign(bool covariates)
 {
-    (void)state;
     static struct world w;
+    w = (struct world){.units = 0};
     char file[2000];
     gsl_set_error_handler_off();
     lab_start(&w.lab, START);
     start_tuner(&w);
     snprintf(file, sizeof file, CAMPAIGN, LAB_EXPERIMENT);
     json_free(ask(&w, "POST", "/v1/campaigns", file, 422));
+    if (covariates)
+        post_covariates(&w);
     struct json *status = ask(&w, "POST", "/v1/campaigns?create=true", file, 201);
     assert_string_equal(answer_text(status, "state"), "starting");
     json_free(status);
@@ -179,13 +199,29 @@ static void a_campaign_over_http(void **state)
     assert_close(answer_number(feed, "default.version"), answer_number(status, "default_version_after"), 0);
     json_free(feed);
     json_free(status);
-    check_trials(&w);
+    const double se = check_trials(&w, covariates);
     stop_tuner(&w);
     lab_remove(&w.lab);
+    return se;
+}
+
+static void a_campaign_over_http(void **state)
+{
+    (void)state;
+    assert_true(run_campaign(false) > 0.0);
+}
+
+/* The same users with what was known of them before: the same campaign, with less noise. */
+static void covariates_take_noise_out(void **state)
+{
+    (void)state;
+    const double plain = run_campaign(false), adjusted = run_campaign(true);
+    assert_true(adjusted > 0.0 && adjusted < 0.6 * plain);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_campaign_over_http)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_campaign_over_http),
+                                       cmocka_unit_test(covariates_take_noise_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,8 @@ void describe_trial(struct buf *to, const struct json_at *trial)
     format_count(to, view_int(trial, "units", -1));
     buf_printf(to, " (%.3g %% of the traffic)\n  objective   ", 100 * view_number(trial, "allocation"));
     format_lift_se(to, view_number(trial, "objective"), view_number(trial, "objective_se"));
+    if (view_bool(trial, "cuped"))
+        buf_text(to, " with CUPED");
     buf_text(to, "; by the model ");
     format_lift_se(to, view_number(trial, "model_mean"), view_number(trial, "model_sd"));
     buf_text(to, "\n  feasible    ");

@@ -183,11 +183,11 @@ static enum status check_cov(const struct json_at *at, size_t n, const double *c
     return STATUS_OK;
 }
 
-static enum status decode_cov(const struct json_at *arm, struct campaign_results *ret, size_t a, struct err *err)
+/* to [n * n] */
+static enum status decode_cov(const struct json_at *arm, size_t n, double *to, struct err *err)
 {
     struct json_at cov, row = {0};
-    size_t found = 0, n = ret->n_metrics;
-    double *to = ret->cov + a * n * n;
+    size_t found = 0;
     TRY(json_member(arm, "cov", JSON_REQUIRED, &cov, err));
     TRY(json_array(&cov, n, &found, err));
     if (found != n)
@@ -206,7 +206,34 @@ static enum status decode_arm(const struct json_at *arm, struct campaign_results
     TRY(json_get_int(arm, "requests", JSON_OPTIONAL, 0, INT64_MAX, &to->requests, err));
     TRY(json_get_int(arm, "impressions", JSON_OPTIONAL, 0, INT64_MAX, &to->impressions, err));
     TRY(decode_arm_metrics(arm, ret, a, err));
-    return decode_cov(arm, ret, a, err);
+    return decode_cov(arm, ret->n_metrics, ret->cov + a * ret->n_metrics * ret->n_metrics, err);
+}
+
+/* The arms of "cuped", in the order of the arms. */
+static enum status decode_cuped(const struct json_at *root, struct campaign_results *ret, struct err *err)
+{
+    struct json_at cuped, arms, arm = {0}, mean;
+    size_t found = 0;
+    const size_t n = ret->n_metrics;
+    TRY(json_member(root, "cuped", JSON_OPTIONAL, &cuped, err));
+    if (cuped.value == NULL || json_is_null(&cuped))
+        return STATUS_OK;
+    TRY(json_object(&cuped, err));
+    TRY(json_member(&cuped, "arms", JSON_REQUIRED, &arms, err));
+    TRY(json_array(&arms, ret->n_arms, &found, err));
+    if (found != ret->n_arms)
+        return json_refuse(&arms, err, "has %zu entries: one for each of the %zu arms is needed", found, ret->n_arms);
+    TRY(campaign_results_adjust(ret, err));
+    for (size_t a = 0; json_next(&arms, &arm); a++) {
+        char id[CAMPAIGN_NAME];
+        TRY(copy_text(&arm, "id", sizeof id, id, err));
+        if (strcmp(id, ret->arm[a].id) != 0)
+            return json_refuse(&arm, err, "is arm \"%s\", in its place is \"%s\"", id, ret->arm[a].id);
+        TRY(json_member(&arm, "mean", JSON_REQUIRED, &mean, err));
+        TRY(decode_row(&mean, n, ret->adjusted_mean + a * n, err));
+        TRY(decode_cov(&arm, n, ret->adjusted_cov + a * n * n, err));
+    }
+    return STATUS_OK;
 }
 
 static enum status decode_effects(const struct json_at *root, struct campaign_results *ret, struct err *err)
@@ -255,6 +282,7 @@ static enum status decode_parts(const struct json_at *root, const struct json_at
     item = (struct json_at){0};
     for (size_t a = 0; json_next(arms, &item); a++)
         TRY(decode_arm(&item, ret, a, err));
+    TRY(decode_cuped(root, ret, err));
     TRY(decode_effects(root, ret, err));
     return decode_state(root, ret, err);
 }

@@ -119,7 +119,7 @@ struct campaign_trial {
     struct campaign_point point;
     double allocation;
     /* From the final results: NaN where not known. */
-    bool measured;
+    bool measured, adjusted; /* adjusted by CUPED */
     int64_t units, requests, impressions, started_ms, finished_ms;
     double objective, objective_se;
     double mean[CAMPAIGN_MAX_METRICS], mean_se[CAMPAIGN_MAX_METRICS];

@@ -78,7 +78,7 @@ struct campaign_config {
     size_t rounds_max, arms;                           /* arms of an explore round beside the control */
     struct campaign_ending round_end, confirm_end;
     int64_t settle_ms, washout_ms;
-    bool anchor_equal, exclude_seen, promote_auto;
+    bool anchor_equal, exclude_seen, promote_auto, cuped;
     double delta; /* smallest effect worth shipping */
 };
 

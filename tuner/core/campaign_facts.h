@@ -43,10 +43,14 @@ struct campaign_results {
     char metric[CAMPAIGN_MAX_METRICS][CAMPAIGN_NAME];
     double control_events[CAMPAIGN_MAX_METRICS];
     double *mean, *cov; /* owned */
+    /* The same after CUPED (less noise from what was known of the units before); NULL: the results have none. */
+    double *adjusted_mean, *adjusted_cov; /* owned */
 };
 
 /* Zeroed with room for the numbers; NULL when out of memory. */
 struct campaign_results *campaign_results_new(size_t n_arms, size_t n_metrics);
+/* Room for the adjusted ones, NaN. */
+MUST_CHECK enum status campaign_results_adjust(struct campaign_results *results, struct err *err);
 /* NULL is fine. */
 void campaign_results_free(struct campaign_results *results);
 

@@ -12,6 +12,7 @@ static void record_arm(const struct campaign *campaign, const struct campaign_ro
     const struct campaign_setup *setup = &campaign->setup;
     const struct campaign_results *results = round->results;
     trial->measured = true;
+    trial->adjusted = measure->adjusted;
     trial->units = results->arm[arm].units;
     trial->requests = results->arm[arm].requests;
     trial->impressions = results->arm[arm].impressions;

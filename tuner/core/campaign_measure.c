@@ -22,12 +22,28 @@ struct campaign_results *campaign_results_new(size_t n_arms, size_t n_metrics)
     return NULL;
 }
 
+enum status campaign_results_adjust(struct campaign_results *results, struct err *err)
+{
+    const size_t means = results->n_arms * results->n_metrics, covs = means * results->n_metrics;
+    results->adjusted_mean = mem_alloc(means, sizeof(double));
+    results->adjusted_cov = mem_alloc(covs, sizeof(double));
+    if (results->adjusted_mean == NULL || results->adjusted_cov == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < means; i++)
+        results->adjusted_mean[i] = nan("");
+    for (size_t i = 0; i < covs; i++)
+        results->adjusted_cov[i] = nan("");
+    return STATUS_OK;
+}
+
 void campaign_results_free(struct campaign_results *results)
 {
     if (results == NULL)
         return;
     mem_free(results->mean);
     mem_free(results->cov);
+    mem_free(results->adjusted_mean);
+    mem_free(results->adjusted_cov);
     mem_free(results);
 }
 
@@ -90,16 +106,35 @@ static enum status find_metrics(const struct campaign_setup *setup, const struct
     return STATUS_OK;
 }
 
-/* mean and cov of the campaign's metrics out of those of the server; cov [n_arms * n^2]. */
-static void select_metrics(const struct campaign_results *results, size_t n, const size_t *index, double *ret_mean,
-                           double *ret_se, double *ret_cov)
+/* Whether CUPED's numbers can stand for the plain ones: an arm without one would be compared with adjusted arms. */
+static bool adjusted(const struct campaign_setup *setup, const struct campaign_results *results, const size_t *index)
 {
+    bool all = setup->cuped && results->adjusted_mean != NULL;
+    for (size_t a = 0; all && a < results->n_arms; a++) {
+        for (size_t i = 0; all && i < setup->n_metrics; i++) {
+            const size_t at = a * results->n_metrics + index[i];
+            all = isfinite(results->adjusted_mean[at]) || !isfinite(results->mean[at]);
+            for (size_t j = 0; all && j < setup->n_metrics; j++) {
+                const size_t pair = at * results->n_metrics + index[j];
+                all = isfinite(results->adjusted_cov[pair]) || !isfinite(results->cov[pair]);
+            }
+        }
+    }
+    return all;
+}
+
+/* mean and cov of the campaign's metrics out of those of the server; cov [n_arms * n^2]. */
+static void select_metrics(const struct campaign_results *results, bool is_adjusted, size_t n, const size_t *index,
+                           double *ret_mean, double *ret_se, double *ret_cov)
+{
+    const double *mean = is_adjusted ? results->adjusted_mean : results->mean;
+    const double *cov = is_adjusted ? results->adjusted_cov : results->cov;
     size_t m = results->n_metrics;
     for (size_t a = 0; a < results->n_arms; a++) {
         for (size_t i = 0; i < n; i++) {
             for (size_t j = 0; j < n; j++)
-                ret_cov[(a * n + i) * n + j] = results->cov[(a * m + index[i]) * m + index[j]];
-            ret_mean[a * n + i] = results->mean[a * m + index[i]];
+                ret_cov[(a * n + i) * n + j] = cov[(a * m + index[i]) * m + index[j]];
+            ret_mean[a * n + i] = mean[a * m + index[i]];
             ret_se[a * n + i] = sqrt(ret_cov[(a * n + i) * n + i]);
         }
     }
@@ -134,7 +169,8 @@ enum status campaign_measure_new(const struct campaign_setup *setup, const struc
         mem_free(cov);
         return err_no_memory(err);
     }
-    select_metrics(results, m, index, measure->mean, measure->mean_se, cov);
+    measure->adjusted = adjusted(setup, results, index);
+    select_metrics(results, measure->adjusted, m, index, measure->mean, measure->mean_se, cov);
     effects_relative(n_arms, m, base, measure->mean, cov, measure->effect, measure->effect_cov);
     effects_absolute(n_arms, m, base, measure->mean, cov, measure->absolute, measure->absolute_cov);
     effects_combine(measure->n, m, measure->effect, measure->effect_cov, setup->omega, measure->y, measure->cov);

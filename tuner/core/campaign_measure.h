@@ -5,7 +5,8 @@
  *   objective  y_0a = sum_i omega_i r_ai                      r relative effects, base/stats/effects.h
  *   guardrail  y_ga = sense_g r_ai  or  sense_g d_ai / scale_g (absolute difference on the declared scale)
  * and Cov(y_ga, y_gb) likewise: arms share their control, so the off-diagonals are not zero.  NaN where the results
- * hold none.  Pure. */
+ * hold none.  Where the results carry means adjusted by CUPED and the campaign takes them, everything is from those:
+ * they estimate the same with less noise (docs/statistics.md, section 9).  Pure. */
 #ifndef TRIMTAB_TUNER_CORE_CAMPAIGN_MEASURE_H
 #define TRIMTAB_TUNER_CORE_CAMPAIGN_MEASURE_H
 
@@ -14,6 +15,7 @@
 struct campaign_measure {
     size_t n, n_metrics, n_outcomes; /* n_outcomes = 1 + n_guardrails */
     size_t base;
+    bool adjusted;                   /* by CUPED */
     double *mean, *mean_se;          /* [n_arms * n_metrics], of every arm, the base too */
     double *effect, *effect_cov;     /* relative: [n * n_metrics], [(n * n_metrics)^2] */
     double *absolute, *absolute_cov; /* the same for differences */

@@ -225,7 +225,8 @@ static enum status set_space(const struct campaign_config *config, const struct 
 enum status campaign_setup_make(const struct campaign_config *config, const struct campaign_experiment *experiment,
                                 struct campaign_setup *ret, struct err *err)
 {
-    struct campaign_setup setup = {.n_heads = experiment->n_heads, .n_params = config->n_params};
+    struct campaign_setup setup = {
+        .n_heads = experiment->n_heads, .n_params = config->n_params, .cuped = config->cuped};
     memcpy(setup.head, experiment->head, sizeof setup.head);
     TRY(set_outcomes(config, experiment, &setup, err));
     TRY(set_control(config, experiment, setup.control.weight, err));

@@ -24,6 +24,7 @@ struct campaign_setup {
     char head[CAMPAIGN_MAX_HEADS][CAMPAIGN_NAME];
     double share[CAMPAIGN_MAX_HEADS]; /* of the control's utility */
     size_t reference;                 /* head kept fixed */
+    bool cuped;                       /* adjusted means are taken where the results have them */
     struct campaign_point control, equal;
     bool equal_in_space;
     struct space_param space[OPTIMIZER_MAX_DIM]; /* names are NULL: see dim_head and the file */
