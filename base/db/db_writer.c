@@ -21,8 +21,8 @@ struct db_writer {
     struct db_job *queue; /* ring */
     size_t queue_max, first, waiting, batch_max;
     bool stopping;
-    struct outcome *batch; /* writer thread only, as all below */
-    int64_t tick_ms, next_tick_ms;
+    struct outcome *batch;                       /* writer thread only, as all below */
+    int64_t tick_ms, next_tick_ms, idle_from_ms; /* idle_from: of the last job, ticks do not count */
     struct db_job tick;
 };
 
@@ -82,11 +82,24 @@ static size_t take_batch(struct db_writer *w)
         w->batch[n++].job = w->tick;
         w->next_tick_ms = now_ms() + w->tick_ms;
     }
+    if (w->waiting > 0)
+        w->idle_from_ms = now_ms();
     for (; w->waiting > 0 && n < w->batch_max; w->waiting--) {
         w->batch[n++].job = w->queue[w->first];
         w->first = (w->first + 1) % w->queue_max;
     }
     return n;
+}
+
+/* A reader may hold the WAL; a later round tries again, so the status does not matter. */
+static void checkpoint(struct db_writer *w)
+{
+    const int64_t wal = db_wal_bytes(w->db), now = now_ms();
+    if (wal <= WAL_MAX && (wal == 0 || now - w->idle_from_ms < IDLE_MS))
+        return;
+    enum status ignored = db_checkpoint(w->db, true, NULL);
+    (void)ignored;
+    w->idle_from_ms = now_ms();
 }
 
 static void *writer_main(void *context)
@@ -102,12 +115,7 @@ static void *writer_main(void *context)
             return NULL;
         if (n > 0)
             run_batch(w, n);
-        /* A reader may hold the WAL; the next round tries again, so the status does not matter. */
-        int64_t wal = db_wal_bytes(w->db);
-        if (wal > WAL_MAX || (n == 0 && wal > 0)) {
-            enum status ignored = db_checkpoint(w->db, true, NULL);
-            (void)ignored;
-        }
+        checkpoint(w);
     }
 }
 

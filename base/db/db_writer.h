@@ -5,7 +5,8 @@
  * or the commit's error; never before, and exactly once for every accepted job.
  *   QUEUED --batch--> RAN --commit--> DONE(job status)      RAN --commit fails--> DONE(commit's error), all undone
  * Disk full or locked: the batch fails with STATUS_UNAVAILABLE, the next one tries again.
- * Checkpoints run on this thread: when the WAL exceeds 64 MB, or when idle.  The writer owns the connection. */
+ * Checkpoints run on this thread: when the WAL exceeds 64 MB, or after a second without jobs.  The writer owns the
+ * connection. */
 #ifndef TRIMTAB_BASE_DB_DB_WRITER_H
 #define TRIMTAB_BASE_DB_DB_WRITER_H
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/core/clock.h"
@@ -15,14 +16,16 @@
 
 struct connection {
     int fd;
-    int64_t request, sent_ns;
+    int64_t request, from_ns; /* when its time begins */
     struct buf out, in;
 };
 
 struct running {
     const struct load *load;
-    int epoll;
-    int64_t next, finished;
+    int epoll, timer; /* timer: of the open loop */
+    int64_t start_ns, next, finished;
+    struct connection **idle; /* [n_idle] */
+    size_t n_idle;
     double *ms; /* [requests] */
     struct load_result result;
 };
@@ -44,25 +47,51 @@ static int dial(int port)
     return fd;
 }
 
-static void send_next(struct running *r, struct connection *c)
+static bool over(const struct running *r)
 {
-    if (r->next == r->load->requests)
-        return;
+    const struct load *load = r->load;
+    return r->next == load->requests ||
+           (load->seconds > 0 && (double)(clock_monotonic_ns() - r->start_ns) > load->seconds * 1e9);
+}
+
+/* When the next request is due. */
+static int64_t due_ns(const struct running *r)
+{
+    return r->start_ns + (r->load->per_second > 0 ? (int64_t)((double)r->next / r->load->per_second * 1e9) : 0);
+}
+
+static void send_on(struct running *r, struct connection *c)
+{
     struct buf body = BUF_INIT;
+    c->from_ns = r->load->per_second > 0 ? due_ns(r) : clock_monotonic_ns();
     c->request = r->next++;
-    r->load->body(r->load->context, c->request, &body);
+    if (r->load->body)
+        r->load->body(r->load->context, c->request, &body);
     buf_clear(&c->out);
-    buf_printf(&c->out, "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %zu\r\n\r\n", r->load->path,
-               r->load->port, body.length);
+    buf_printf(&c->out, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %zu\r\n\r\n",
+               r->load->body ? "POST" : "GET", r->load->path, r->load->port, body.length);
     buf_add(&c->out, body.data, body.length);
     buf_done(&body);
     buf_clear(&c->in);
-    c->sent_ns = clock_monotonic_ns();
     for (size_t at = 0; at < c->out.length;) {
         ssize_t n = send(c->fd, c->out.data + at, c->out.length - at, MSG_NOSIGNAL);
         if (n <= 0)
             die("send");
         at += (size_t)n;
+    }
+}
+
+/* Sends what is due while a connection is free, and sets the timer for what comes next. */
+static void send_due(struct running *r)
+{
+    while (r->n_idle > 0 && !over(r)) {
+        const int64_t wait_ns = due_ns(r) - clock_monotonic_ns();
+        if (wait_ns > 0) {
+            const struct itimerspec at = {.it_value = {wait_ns / 1000000000, wait_ns % 1000000000}};
+            timerfd_settime(r->timer, 0, &at, NULL);
+            return;
+        }
+        send_on(r, r->idle[--r->n_idle]);
     }
 }
 
@@ -79,7 +108,7 @@ static const char *complete(const struct connection *c, size_t *ret_n)
 
 static void take_answer(struct running *r, struct connection *c, const char *body, size_t n)
 {
-    r->ms[r->finished++] = (double)(clock_monotonic_ns() - c->sent_ns) * 1e-6;
+    r->ms[r->finished++] = (double)(clock_monotonic_ns() - c->from_ns) * 1e-6;
     if (strncmp(c->in.data, "HTTP/1.1 200", 12) == 0) {
         r->result.ok++;
         if (r->load->answer)
@@ -104,7 +133,7 @@ static void receive(struct running *r, struct connection *c)
     if (!body)
         return;
     take_answer(r, c, body, n);
-    send_next(r, c);
+    r->idle[r->n_idle++] = c;
 }
 
 static int compare(const void *a, const void *b)
@@ -116,41 +145,54 @@ static int compare(const void *a, const void *b)
 static void loop(struct running *r)
 {
     struct epoll_event events[64];
-    while (r->finished < r->load->requests) {
-        int n = epoll_wait(r->epoll, events, 64, 10000);
+    uint64_t ticks;
+    for (send_due(r); r->finished < r->next || !over(r); send_due(r)) {
+        int n = epoll_wait(r->epoll, events, 64, 30000);
         if (n == 0)
-            die("no answer for 10 s");
-        for (int i = 0; i < n; i++)
-            receive(r, events[i].data.ptr);
+            die("no answer for 30 s");
+        for (int i = 0; i < n; i++) {
+            if (events[i].data.ptr)
+                receive(r, events[i].data.ptr);
+            else if (read(r->timer, &ticks, sizeof ticks) < 0)
+                die("timer");
+        }
     }
 }
 
 struct load_result load_run(const struct load *load)
 {
-    struct running r = {.load = load, .epoll = epoll_create1(EPOLL_CLOEXEC)};
+    struct running r = {
+        .load = load, .epoll = epoll_create1(EPOLL_CLOEXEC), .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)};
     struct connection *all = mem_alloc(load->connections, sizeof *all);
+    struct epoll_event tick = {.events = EPOLLIN, .data.ptr = NULL};
     r.ms = mem_alloc((size_t)load->requests, sizeof *r.ms);
-    if (!all || !r.ms)
+    r.idle = mem_alloc(load->connections, sizeof(void *));
+    if (!all || !r.ms || !r.idle)
         die("memory");
-    int64_t start = clock_monotonic_ns();
+    epoll_ctl(r.epoll, EPOLL_CTL_ADD, r.timer, &tick);
     for (size_t i = 0; i < load->connections; i++) {
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
         all[i].fd = dial(load->port);
         epoll_ctl(r.epoll, EPOLL_CTL_ADD, all[i].fd, &event);
-        send_next(&r, &all[i]);
+        r.idle[r.n_idle++] = &all[i];
     }
+    r.start_ns = clock_monotonic_ns();
     loop(&r);
-    r.result.seconds = (double)(clock_monotonic_ns() - start) * 1e-9;
-    qsort(r.ms, (size_t)load->requests, sizeof *r.ms, compare);
-    r.result.ms_median = r.ms[load->requests / 2];
-    r.result.ms_p99 = r.ms[load->requests * 99 / 100];
-    r.result.ms_max = r.ms[load->requests - 1];
+    r.result.seconds = (double)(clock_monotonic_ns() - r.start_ns) * 1e-9;
+    if (r.finished == 0)
+        die("no request was sent");
+    qsort(r.ms, (size_t)r.finished, sizeof *r.ms, compare);
+    r.result.ms_median = r.ms[r.finished / 2];
+    r.result.ms_p99 = r.ms[r.finished * 99 / 100];
+    r.result.ms_max = r.ms[r.finished - 1];
     for (size_t i = 0; i < load->connections; i++) {
         close(all[i].fd);
         buf_done(&all[i].out);
         buf_done(&all[i].in);
     }
     close(r.epoll);
+    close(r.timer);
+    mem_free(r.idle);
     mem_free(all);
     mem_free(r.ms);
     return r.result;
