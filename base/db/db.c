@@ -1,5 +1,6 @@
 #include "base/db/db.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -31,35 +32,34 @@ static enum status io_status(int extended)
     return writing ? STATUS_UNAVAILABLE : STATUS_IO;
 }
 
-static enum status db_fail(struct db *db, int code, struct err *err)
+static enum status status_of(int code, int extended)
 {
-    enum status s = STATUS_IO;
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_FULL:
     case SQLITE_READONLY:
-        s = STATUS_UNAVAILABLE;
-        break;
+        return STATUS_UNAVAILABLE;
     case SQLITE_IOERR:
-        s = io_status(db->handle ? sqlite3_extended_errcode(db->handle) : code);
-        break;
+        return io_status(extended);
     case SQLITE_NOMEM:
-        s = STATUS_NO_MEMORY;
-        break;
+        return STATUS_NO_MEMORY;
     case SQLITE_CONSTRAINT:
-        s = STATUS_CONFLICT;
-        break;
+        return STATUS_CONFLICT;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        s = STATUS_CORRUPT;
-        break;
+        return STATUS_CORRUPT;
     case SQLITE_TOOBIG:
-        s = STATUS_TOO_LARGE;
-        break;
+        return STATUS_TOO_LARGE;
     default:
-        break;
+        return STATUS_IO;
     }
+}
+
+static enum status db_fail(struct db *db, int code, struct err *err)
+{
+    const enum status s = status_of(code, db->handle ? sqlite3_extended_errcode(db->handle) : code);
+    assert(s != STATUS_OK);
     return err_set(err, s, "database: %s", db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code));
 }
 
