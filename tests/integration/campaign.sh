@@ -52,10 +52,10 @@ running=0
 for _ in 1 2 3 4; do
     sleep 1.2
     "$bin/trimtab" status "$id" --json | jq -e '.state == "running" or .state == "confirming"' >/dev/null && running=$((running + 1))
-    kill -9 "$pid_tuner"
+    kill -9 "$pid_tuner"; wait "$pid_tuner" 2>/dev/null || true # it holds its folder until it is gone
     start_tuner
     sleep 0.7
-    kill -9 "$pid_experiments"
+    kill -9 "$pid_experiments"; wait "$pid_experiments" 2>/dev/null || true
     sleep 0.2
     start_experiments
 done
