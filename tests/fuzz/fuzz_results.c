@@ -38,6 +38,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < m; i++) {
             must(!isinf(results->mean[a * m + i]));
             must(!(results->cov[(a * m + i) * m + i] < 0) && !isinf(results->cov[(a * m + i) * m + i]));
+            if (results->adjusted_mean == NULL)
+                continue;
+            must(!isinf(results->adjusted_mean[a * m + i]) && !(results->adjusted_cov[(a * m + i) * m + i] < 0));
         }
     campaign_results_free(results);
     return 0;
