@@ -68,6 +68,7 @@ static struct campaign_config config(uint8_t choice)
         .exclude_seen = true,
         .promote_auto = choice & 64,
         .delta = 0.01,
+        .harm = 0.1,
         .n_params = choice >> 7,
         .param = {{"x", SPACE_INTEGER, 0, 4, 2}},
     };
@@ -106,7 +107,7 @@ static struct campaign_results *results(struct play *play, uint8_t how)
     snprintf(r->campaign, sizeof r->campaign, "%s", how == 255 ? "stranger" : UUID);
     for (size_t a = 0; a < r->n_arms; a++) {
         snprintf(r->arm[a].id, sizeof r->arm[a].id, "%s", play->campaign->trials[round->first_trial + a].arm);
-        r->arm[a].units = 100;
+        r->arm[a].units = how & 128 ? 3000 : 100; /* past the burn-in, where an arm can be stopped */
         for (size_t m = 0; m < M; m++) {
             bool lost = how & 8 && a == 1 + m % 2;
             r->mean[a * M + m] = lost ? nan("") : (how & 16 ? 0.5 : 1) + 0.1 * rng_normal(&rng);
@@ -158,6 +159,10 @@ static bool answer(struct play *play, struct campaign_event *event)
         break;
     case CALL_STOP:
         event->kind = EVENT_STOPPED;
+        break;
+    case CALL_STOP_ARM:
+        event->kind = EVENT_ARM_STOPPED;
+        event->line = how < 64 ? "no" : NULL;
         break;
     case CALL_FIT:
         event->kind = EVENT_FIT;

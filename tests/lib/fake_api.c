@@ -210,7 +210,7 @@ static void write_arm(struct json_writer *w, const struct fake_round *round, siz
     json_write_key(w, "id");
     json_write_string(w, round->arm[a]);
     json_write_key(w, "stopped");
-    json_write_bool(w, false);
+    json_write_bool(w, round->arm_stopped[a]);
     json_write_key(w, "units");
     json_write_int(w, units);
     json_write_key(w, "requests");
@@ -322,6 +322,24 @@ static int get_results(struct fake_api *api, int64_t number, struct buf *ret)
     return 200;
 }
 
+/* POST .../rounds/{n}/arms/{arm}/stop; tail is "/arms/{arm}/stop". */
+static int stop_arm(struct fake_round *round, const char *tail, struct buf *ret)
+{
+    for (size_t a = 0; a < round->n_arms; a++) {
+        char path[CAMPAIGN_NAME + 16];
+        (void)snprintf(path, sizeof path, "/arms/%s/stop", round->arm[a]);
+        if (strcmp(tail, path) != 0)
+            continue;
+        round->arm_stops++;
+        if (round->final)
+            return refuse(ret, 409, "the round has ended");
+        round->arm_stopped[a] = true;
+        buf_text(ret, "{}");
+        return 200;
+    }
+    return refuse(ret, 404, "no such arm");
+}
+
 static int put_default(struct fake_api *api, const char *body, size_t n, struct buf *ret)
 {
     struct json *json = NULL;
@@ -379,6 +397,8 @@ static int serve(struct fake_api *api, const char *method, const char *path, con
             buf_text(ret, "{}");
             return 200;
         }
+        if (round != NULL && strncmp(path + end, "/arms/", 6) == 0)
+            return stop_arm(round, path + end, ret);
     }
     return refuse(ret, 404, "no such path");
 }

@@ -23,8 +23,8 @@ struct fake_round {
     double weight[FAKE_ARMS][FAKE_HEADS], allocation[FAKE_ARMS];
     size_t n_arms;
     int64_t units_per_arm, at_ms, opened_ms;
-    bool is_confirm, exclude_seen, stopped, final;
-    int reads;
+    bool is_confirm, exclude_seen, stopped, final, arm_stopped[FAKE_ARMS];
+    int reads, arm_stops; /* requests to stop an arm */
 };
 
 struct fake_api {

@@ -14,7 +14,7 @@ const char TUNER_WORLD_FILE[] =
     "\"guardrails\":[{\"metric\":\"hide\",\"max_relative\":0.25}],"
     "\"heads\":[{\"head\":\"click\"},{\"head\":\"save\"},{\"head\":\"hide\",\"sign\":-1,\"control_weight\":-20}],"
     "\"rounds\":{\"max\":3,\"arms\":5,\"units_per_arm\":4000},\"anchors\":[\"equal\"],"
-    "\"confirm\":{\"units_per_arm\":20000},\"stop\":{\"delta\":0.002},\"promote\":\"auto\"}";
+    "\"confirm\":{\"units_per_arm\":20000},\"stop\":{\"delta\":0.002,\"harm\":0},\"promote\":\"auto\"}";
 
 static void tell(void *context)
 {

@@ -134,6 +134,7 @@ static enum status answer(struct world_experiment *e, const struct campaign *c, 
     case CALL_NONE:
     case CALL_CREATE:
     case CALL_STOP:
+    case CALL_STOP_ARM: /* results come when they are final */
         break;
     }
     return err_set(err, STATUS_INTERNAL, "the campaign waits for a call that nobody makes here");

@@ -54,6 +54,7 @@ static void defaults_and_values(void **state)
     assert_true(!c.anchor_equal && c.exclude_seen && !c.promote_auto);
     assert_int_equal(c.control, CONTROL_PLUG_IN);
     assert_close(c.delta, 0.005, 0);
+    assert_close(c.harm, 0.1, 0);
     assert_int_equal(c.n_heads, 0);
     assert_int_equal(c.arms, 6);
     assert_ok(decode_with("\"heads\":[{\"head\":\"a\"},{\"head\":\"b\",\"switch\":true,\"sign\":-1}]", &c, &err), &err);
@@ -68,6 +69,10 @@ static void defaults_and_values(void **state)
     assert_ok(decode_with("\"control\":{\"weights\":{\"a\":-2.75}}", &c, &err), &err);
     assert_int_equal(c.control, CONTROL_WEIGHTS);
     assert_close(c.weight[0].weight, -2.75, 0);
+    assert_ok(decode_with("\"stop\":{}", &c, &err), &err);
+    assert_true(c.delta > 0.0 && c.harm > 0.0);
+    assert_ok(decode_with("\"stop\":{\"harm\":0}", &c, &err), &err);
+    assert_close(c.harm, 0, 0);
     assert_ok(decode_with("\"anchors\":[\"equal\"]", &c, &err), &err);
     assert_true(c.anchor_equal);
     assert_ok(decode_with("\"anchors\":[]", &c, &err), &err);
@@ -158,7 +163,8 @@ static const struct bad BAD[] = {
     {"\"confirm\":{\"units_per_arm\":9,\"exclude_seen\":1}", "confirm.exclude_seen"},
     {"\"confirm\":{\"units_per_arm\":9,\"arms\":1}", "confirm.arms is unknown"},
     {"\"stop\":{\"delta\":-0.1}", "stop.delta is -0.1"},
-    {"\"stop\":{}", "stop.delta"},
+    {"\"stop\":{\"harm\":-0.1}", "stop.harm is -0.1: allowed are 0 to"},
+    {"\"stop\":{\"harm\":null}", "stop.harm"},
     {"\"stop\":{\"delta\":0.1,\"after\":2}", "stop.after is unknown"},
     {"\"promote\":\"yes\"", "promote is \"yes\": allowed are \"auto\" and \"ask\""},
     {"\"promote\":true", "promote"},

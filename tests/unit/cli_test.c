@@ -153,6 +153,19 @@ static void test_trials(void **state)
     assert_int_equal(mem_outstanding(), 0);
 }
 
+static void test_a_stopped_arm_says_so(void **state)
+{
+    (void)state;
+    struct json *json = parse("{\"trials\":[{\"trial\":3,\"round\":1,\"purpose\":\"explore\",\"arm\":\"a2\",\"origin\":"
+                              "\"sobol\",\"state\":\"done\",\"stopped\":true,\"units\":5,\"weights\":{\"click\":1}}]}");
+    const struct json_at root = json_root(json);
+    struct buf to = BUF_INIT;
+    trials_text(&to, &root);
+    assert_non_null(strstr(buf_string(&to), "a2   sobol   stopped      5"));
+    buf_done(&to);
+    json_free(json);
+}
+
 static void test_csv_survives_memory_faults(void **state)
 {
     (void)state;
@@ -274,10 +287,15 @@ static void test_operands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),       cmocka_unit_test(test_tables_are_aligned),
-        cmocka_unit_test(test_views_forgive), cmocka_unit_test(test_trials),
-        cmocka_unit_test(test_status_text),   cmocka_unit_test(test_csv_survives_memory_faults),
-        cmocka_unit_test(test_decisions),     cmocka_unit_test(test_operands),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_tables_are_aligned),
+        cmocka_unit_test(test_views_forgive),
+        cmocka_unit_test(test_trials),
+        cmocka_unit_test(test_a_stopped_arm_says_so),
+        cmocka_unit_test(test_status_text),
+        cmocka_unit_test(test_csv_survives_memory_faults),
+        cmocka_unit_test(test_decisions),
+        cmocka_unit_test(test_operands),
     };
     return cmocka_run_group_tests_name("cli", tests, NULL, NULL);
 }

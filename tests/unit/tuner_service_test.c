@@ -38,6 +38,13 @@ static double trial_number(const struct json *trials, int t, const char *member)
     return answer_number(trials, path);
 }
 
+static bool trial_flag(const struct json *trials, int t, const char *member)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "trials.%d.%s", t, member);
+    return answer_flag(trials, path);
+}
+
 static bool trial_is(const struct json *trials, int t, const char *origin)
 {
     char path[64];
@@ -123,6 +130,59 @@ static void drift_is_seen_in_incumbents(void **state)
     assert_close(WORLD_NUMBER(w, "drift", "statistic"), q, 1e-9 * (1.0 + q));
     json_free(trials);
     buf_done(&text);
+}
+
+/* Equal weights are worth less than half of the control here: their arm is stopped while the round is open, once, and
+ * says so; arms that do no such harm ride on. */
+static void a_harmful_arm_is_stopped(void **state)
+{
+    struct tuner_world *w = *state;
+    char file[4096];
+    tuner_world_edit(TUNER_WORLD_FILE, "\"harm\":0", "\"harm\":0.4", file, sizeof file);
+    w->api.reads_to_final = 6;
+    assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
+    tuner_world_run(w, "promoted");
+    struct buf text = BUF_INIT;
+    struct json *trials = NULL;
+    struct err err = ERR_INIT;
+    tuner_world_trials(w, &text);
+    assert_ok(json_parse(buf_string(&text), text.length, NULL, &trials, &err), &err);
+    for (int r = 0; r < 3; r++) {
+        assert_true(w->api.round[r].arm_stopped[1]);
+        assert_int_equal(w->api.round[r].arm_stops, 1);
+        assert_true(trial_flag(trials, 6 * r + 1, "stopped") && !trial_flag(trials, 6 * r + 2, "stopped"));
+    }
+    json_free(trials);
+    buf_done(&text);
+}
+
+/* The same with a crash at every call around the first stop, and a refusal: stopped in the end, and nothing else lost.
+ */
+static void a_harmful_arm_is_stopped_whatever_happens(void **state)
+{
+    struct tuner_world *w = *state;
+    char file[4096];
+    tuner_world_edit(TUNER_WORLD_FILE, "\"harm\":0", "\"harm\":0.4", file, sizeof file);
+    w->api.reads_to_final = 12;
+    for (int at = 3; at < 9; at++) {
+        for (int after = 0; after < 2; after++) {
+            if (at > 3 || after > 0) {
+                tuner_world_end(w);
+                tuner_world_start(w);
+                w->api.reads_to_final = 12;
+            }
+            assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
+            w->api.die_at = at;
+            w->api.die_after = after > 0;
+            for (int i = 0; i < 12; i++)
+                tuner_world_turn(w);
+            tuner_world_restart(w);
+            fake_api_revive(&w->api);
+            tuner_world_run(w, "promoted");
+            assert_true(w->api.round[0].arm_stopped[1]);
+            assert_false(w->api.round[0].arm_stopped[0]);
+        }
+    }
 }
 
 static void the_api_is_down_at_launch(void **state)
@@ -449,6 +509,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_campaign_explores_confirms_and_promotes),
         CASE(drift_is_seen_in_incumbents),
+        CASE(a_harmful_arm_is_stopped),
+        CASE(a_harmful_arm_is_stopped_whatever_happens),
         CASE(the_api_is_down_at_launch),
         CASE(launches_that_are_refused),
         CASE(one_campaign_of_an_experiment),

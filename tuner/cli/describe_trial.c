@@ -51,7 +51,8 @@ static void heading(struct buf *to, const struct json_at *trial)
     buf_printf(to, "trial %" PRId64 "  round %" PRId64 " (%s), arm ", view_int(trial, "trial", 0),
                view_int(trial, "round", 0), view_text(trial, "purpose"));
     format_text(to, view_text(trial, "arm"));
-    buf_printf(to, ", %s, %s\n", view_text(trial, "origin"), view_text(trial, "state"));
+    buf_printf(to, ", %s, %s%s\n", view_text(trial, "origin"), view_text(trial, "state"),
+               view_bool(trial, "stopped") ? " (stopped before the round ended)" : "");
 }
 
 void describe_trial(struct buf *to, const struct json_at *trial)

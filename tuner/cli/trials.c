@@ -26,7 +26,7 @@ const struct opt TRIAL_OPTIONS[] = {
 
 static void trial_row(struct grid *grid, const struct json_at *trial)
 {
-    static const char *const TEXTS[] = {"purpose", "arm", "origin", "state"};
+    static const char *const TEXTS[] = {"purpose", "arm", "origin"};
     const struct json_at weights = view_member(trial, "weights");
     struct buf text = BUF_INIT;
     grid_int(grid, view_int(trial, "trial", 0));
@@ -35,6 +35,8 @@ static void trial_row(struct grid *grid, const struct json_at *trial)
         format_text(&text, view_text(trial, TEXTS[i]));
         grid_cell_buf(grid, &text);
     }
+    format_text(&text, view_bool(trial, "stopped") ? "stopped" : view_text(trial, "state"));
+    grid_cell_buf(grid, &text);
     format_count(&text, view_int(trial, "units", -1));
     grid_cell_buf(grid, &text);
     format_lift_se(&text, view_number(trial, "objective"), view_number(trial, "objective_se"));

@@ -101,10 +101,9 @@ enum client_verdict client_results(const struct client_door *door, const char *e
     return CLIENT_LATER;
 }
 
-enum client_verdict client_stop(const struct client_door *door, const char *experiment, int64_t round,
-                                const char *reason, struct err *err)
+static enum client_verdict post_stop(const struct client_door *door, const char *path, const char *reason,
+                                     struct err *err)
 {
-    char path[200];
     struct buf body = BUF_INIT, answer = BUF_INIT;
     struct json_writer w;
     json_writer_init(&w, &body);
@@ -112,13 +111,28 @@ enum client_verdict client_stop(const struct client_door *door, const char *expe
     json_write_key(&w, "reason");
     json_write_string(&w, reason);
     json_write_object_end(&w);
-    snprintf(path, sizeof path, "/v1/experiments/%s/rounds/%lld/stop", experiment, (long long)round);
     enum client_verdict v = CLIENT_LATER;
     if (buf_status(&body, err) == STATUS_OK)
         v = ask(door, "POST", path, buf_string(&body), &answer, err);
     buf_done(&body);
     buf_done(&answer);
     return v;
+}
+
+enum client_verdict client_stop(const struct client_door *door, const char *experiment, int64_t round,
+                                const char *reason, struct err *err)
+{
+    char path[200];
+    snprintf(path, sizeof path, "/v1/experiments/%s/rounds/%lld/stop", experiment, (long long)round);
+    return post_stop(door, path, reason, err);
+}
+
+enum client_verdict client_stop_arm(const struct client_door *door, const char *experiment, int64_t round,
+                                    const char *arm, const char *reason, struct err *err)
+{
+    char path[300];
+    snprintf(path, sizeof path, "/v1/experiments/%s/rounds/%lld/arms/%s/stop", experiment, (long long)round, arm);
+    return post_stop(door, path, reason, err);
 }
 
 enum client_verdict client_set_default(const struct client_door *door, const char *experiment, const char *body,

@@ -35,6 +35,8 @@ enum client_verdict client_results(const struct client_door *door, const char *e
                                    struct buf *ret_body, struct campaign_results **ret, struct err *err);
 enum client_verdict client_stop(const struct client_door *door, const char *experiment, int64_t round,
                                 const char *reason, struct err *err);
+enum client_verdict client_stop_arm(const struct client_door *door, const char *experiment, int64_t round,
+                                    const char *arm, const char *reason, struct err *err);
 enum client_verdict client_set_default(const struct client_door *door, const char *experiment, const char *body,
                                        int64_t *ret_version, struct err *err);
 

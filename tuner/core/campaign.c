@@ -5,6 +5,7 @@
 
 #include "base/core/mem.h"
 #include "tuner/core/campaign_findings.h"
+#include "tuner/core/campaign_harm.h"
 #include "tuner/core/campaign_round.h"
 
 /* One pair of text and find functions for each enum of campaign.h. */
@@ -177,7 +178,9 @@ enum campaign_call campaign_call(const struct campaign *campaign)
     case PHASE_PROBE:
         return CALL_RESULTS;
     case PHASE_MEASURE:
-        return memory->stop_round ? CALL_STOP : CALL_RESULTS;
+        if (memory->stop_round)
+            return CALL_STOP;
+        return campaign_harmful_arm(campaign, NULL) != 0 ? CALL_STOP_ARM : CALL_RESULTS;
     case PHASE_FIT:
         return CALL_FIT;
     case PHASE_PROMOTE:

@@ -5,7 +5,8 @@
  *   LOOK --experiment, campaign_look----> OPEN | PROMOTE  read the experiment; plan the round that `aim` asks for
  *   OPEN --opened-----------------------> MEASURE         put the round          (--taken--> PROBE, --unsure--> LOOK)
  *   PROBE --ours--> MEASURE   --foreign or missing--> LOOK, which takes the next number
- *   MEASURE --final results, campaign_close--> FIT        poll; the frozen body is journalled before it is acted on
+ *   MEASURE --final results, campaign_close--> FIT        poll; the frozen body is journalled before it is acted on;
+ *                                                         an arm that surely harms is stopped (campaign_harm.h)
  *   FIT --fit, campaign_fit-------------> LOOK | READY | PROMOTE | DONE
  *   READY --promote---------------------> LOOK with aim PROMOTE
  *   PROMOTE --promoted------------------> DONE            put the default with if_version   (--taken--> READY)
@@ -119,7 +120,7 @@ struct campaign_trial {
     struct campaign_point point;
     double allocation;
     /* From the final results: NaN where not known. */
-    bool measured, adjusted; /* adjusted by CUPED */
+    bool measured, adjusted, stopped; /* adjusted by CUPED; stopped before the end of the round */
     int64_t units, requests, impressions, started_ms, finished_ms;
     double objective, objective_se;
     double mean[CAMPAIGN_MAX_METRICS], mean_se[CAMPAIGN_MAX_METRICS];
@@ -184,17 +185,18 @@ struct campaign {
 };
 
 enum campaign_event_kind {
-    EVENT_CREATED,    /* the experiment of the file exists */
-    EVENT_EXPERIMENT, /* .experiment */
-    EVENT_OPENED,     /* .at_ms: opened */
-    EVENT_TAKEN,      /* 409: the number or the version belongs to somebody else; .line */
-    EVENT_UNSURE,     /* no answer to a put: it may or may not have happened */
-    EVENT_RESULTS,    /* .results, taken over whatever happens */
-    EVENT_MISSING,    /* 404 for the round; .line */
-    EVENT_STOPPED,    /* the open round is settling */
-    EVENT_FIT,        /* nothing came in; do the thinking */
-    EVENT_PROMOTED,   /* .version */
-    EVENT_REFUSED,    /* 4xx to our own request; .line */
+    EVENT_CREATED,     /* the experiment of the file exists */
+    EVENT_EXPERIMENT,  /* .experiment */
+    EVENT_OPENED,      /* .at_ms: opened */
+    EVENT_TAKEN,       /* 409: the number or the version belongs to somebody else; .line */
+    EVENT_UNSURE,      /* no answer to a put: it may or may not have happened */
+    EVENT_RESULTS,     /* .results, taken over whatever happens */
+    EVENT_MISSING,     /* 404 for the round; .line */
+    EVENT_STOPPED,     /* the open round is settling */
+    EVENT_ARM_STOPPED, /* of CALL_STOP_ARM; .line: refused, the round has ended meanwhile */
+    EVENT_FIT,         /* nothing came in; do the thinking */
+    EVENT_PROMOTED,    /* .version */
+    EVENT_REFUSED,     /* 4xx to our own request; .line */
     EVENT_PAUSE,
     EVENT_RESUME,
     EVENT_CANCEL,
@@ -225,6 +227,7 @@ enum campaign_call {
     CALL_OPEN,
     CALL_RESULTS,
     CALL_STOP,
+    CALL_STOP_ARM, /* campaign_harmful_arm says which */
     CALL_FIT,
     CALL_DEFAULT
 };

@@ -80,6 +80,7 @@ struct campaign_config {
     int64_t settle_ms, washout_ms;
     bool anchor_equal, exclude_seen, promote_auto, cuped;
     double delta; /* smallest effect worth shipping */
+    double harm;  /* an arm surely worse than the control by more is stopped; 0: none is */
 };
 
 #endif

@@ -13,6 +13,7 @@ static void record_arm(const struct campaign *campaign, const struct campaign_ro
     const struct campaign_results *results = round->results;
     trial->measured = true;
     trial->adjusted = measure->adjusted;
+    trial->stopped = results->arm[arm].stopped;
     trial->units = results->arm[arm].units;
     trial->requests = results->arm[arm].requests;
     trial->impressions = results->arm[arm].impressions;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tuner/core/campaign_findings.h"
+#include "tuner/core/campaign_harm.h"
 #include "tuner/core/campaign_internal.h"
 #include "tuner/core/campaign_round.h"
 
@@ -392,6 +393,19 @@ static void stopped(struct campaign *c, struct campaign_plan *plan)
     c->memory.stop_round = false;
 }
 
+/* Nothing but the audit line is journalled: the results say which arms are stopped. */
+static void arm_stopped(struct campaign *c, const char *refusal, struct campaign_plan *plan)
+{
+    const size_t arm = campaign_harmful_arm(c, plan->detail);
+    assert(arm != 0);
+    c->live->arm[arm].stopped = true;
+    plan->wait = true;
+    if (refusal == NULL)
+        campaign_changed(plan, "arm stopped");
+    else
+        (void)snprintf(plan->detail, sizeof plan->detail, "%s", refusal);
+}
+
 static void promoted(struct campaign *c, int64_t version, struct campaign_plan *plan)
 {
     char reason[CAMPAIGN_LINE];
@@ -428,6 +442,9 @@ enum status campaign_step(struct campaign *c, const struct campaign_event *event
         return STATUS_OK;
     case EVENT_STOPPED:
         stopped(c, plan);
+        return STATUS_OK;
+    case EVENT_ARM_STOPPED:
+        arm_stopped(c, event->line, plan);
         return STATUS_OK;
     case EVENT_FIT:
         return campaign_fit(c, plan, err);

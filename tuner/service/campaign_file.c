@@ -315,15 +315,17 @@ static enum status decode_confirm(const struct json_at *root, struct campaign_co
 
 static enum status decode_stop(const struct json_at *root, struct campaign_config *ret, struct err *err)
 {
-    static const char *const KNOWN[] = {"delta", NULL};
+    static const char *const KNOWN[] = {"delta", "harm", NULL};
     struct json_at stop;
     ret->delta = 0.005;
+    ret->harm = 0.1;
     TRY(json_member(root, "stop", JSON_OPTIONAL, &stop, err));
     if (stop.value == NULL)
         return STATUS_OK;
     TRY(json_object(&stop, err));
     TRY(json_only(&stop, KNOWN, err));
-    return json_get_number(&stop, "delta", JSON_REQUIRED, 0, ANY, &ret->delta, err);
+    TRY(json_get_number(&stop, "delta", JSON_OPTIONAL, 0, ANY, &ret->delta, err));
+    return json_get_number(&stop, "harm", JSON_OPTIONAL, 0, ANY, &ret->harm, err);
 }
 
 static enum status decode_promote(const struct json_at *root, struct campaign_config *ret, struct err *err)

@@ -285,6 +285,7 @@ static void write_trial_numbers(struct json_writer *w, const struct campaign *ca
     const struct campaign_setup *setup = &campaign->setup;
     double none = nan("");
     bool done = trial->measured, control = trial->origin == ORIGIN_CONTROL;
+    key_bool(w, "stopped", done && trial->stopped);
     key_bool(w, "cuped", done && trial->adjusted);
     key_number(w, "objective", control ? 0 : done ? trial->objective : none);
     key_number(w, "objective_se", control ? 0 : done ? trial->objective_se : none);

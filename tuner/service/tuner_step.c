@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/core/mem.h"
+#include "tuner/core/campaign_harm.h"
 #include "tuner/service/campaign_file.h"
 #include "tuner/service/campaign_json.h"
 #include "tuner/service/tuner_internal.h"
@@ -315,6 +316,16 @@ static void ask_default(const struct tuner *tuner, const struct item *item, stru
     buf_done(&body);
 }
 
+static void ask_stop_arm(const struct tuner *tuner, const struct item *item, struct answer *answer)
+{
+    char reason[CAMPAIGN_LINE] = "";
+    const struct campaign_round *round = campaign_last_round(item->campaign);
+    const size_t arm = campaign_harmful_arm(item->campaign, reason);
+    answer->event.kind = EVENT_ARM_STOPPED;
+    answer->verdict = client_stop_arm(&tuner->options.door, item->experiment, round->number,
+                                      item->campaign->trials[round->first_trial + arm].arm, reason, &answer->err);
+}
+
 /* Make the call the campaign waits for; the event is that of a good answer. */
 static void ask(const struct tuner *tuner, const struct item *item, struct answer *answer)
 {
@@ -341,6 +352,9 @@ static void ask(const struct tuner *tuner, const struct item *item, struct answe
     case CALL_STOP:
         answer->event.kind = EVENT_STOPPED;
         answer->verdict = client_stop(door, item->experiment, round->number, "campaign ended its round", &answer->err);
+        break;
+    case CALL_STOP_ARM:
+        ask_stop_arm(tuner, item, answer);
         break;
     case CALL_DEFAULT:
         ask_default(tuner, item, answer);
@@ -372,11 +386,13 @@ static void take(struct tuner *tuner, struct item *item, struct answer *answer)
 {
     char line[CAMPAIGN_LINE];
     snprintf(line, sizeof line, "the experiment API refused: %.480s", answer->err.text);
-    if (answer->verdict == CLIENT_TAKEN)
+    if (answer->event.kind == EVENT_ARM_STOPPED) /* refused: the round has ended meanwhile, its results will tell */
+        answer->event.line = answer->verdict == CLIENT_OK ? NULL : line;
+    else if (answer->verdict == CLIENT_TAKEN)
         answer->event = (struct campaign_event){.kind = EVENT_TAKEN, .line = line};
-    if (answer->verdict == CLIENT_MISSING)
+    else if (answer->verdict == CLIENT_MISSING)
         answer->event = (struct campaign_event){.kind = EVENT_MISSING, .line = line};
-    if (answer->verdict == CLIENT_REFUSED)
+    else if (answer->verdict == CLIENT_REFUSED)
         answer->event = (struct campaign_event){.kind = EVENT_REFUSED, .line = line};
     struct err err = ERR_INIT;
     if (tuner_feed(tuner, item, &answer->event, buf_string(&answer->raw), "trimtabd", &err) != STATUS_OK)

@@ -1,0 +1,78 @@
+#include "tuner/core/campaign_harm.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/stats/confseq.h"
+
+static const double ALPHA = 0.05;
+
+/* Whether every objective metric has enough events of the control for a relative effect. */
+static bool objective_begun(const struct campaign *campaign)
+{
+    struct err few = ERR_INIT;
+    return campaign_measure_usable(&campaign->setup, campaign->live, &few) == STATUS_OK;
+}
+
+/* Bounds of an outcome that hold at every look; events are the control's, as an arm's own are not reported. */
+static struct confseq_bounds bounds(const struct campaign_results *results, const struct campaign_measure *measure,
+                                    size_t outcome, size_t arm, int64_t events)
+{
+    double value, se;
+    campaign_measure_outcome(measure, outcome, arm, &value, &se);
+    const struct confseq_arm of_arm = {results->arm[arm].units, events}, of_control = {results->arm[0].units, events};
+    return confseq_bounds(value, se, of_arm, of_control, ALPHA);
+}
+
+static int64_t control_events(const struct campaign *campaign, size_t guardrail)
+{
+    const struct campaign_results *results = campaign->live;
+    for (size_t m = 0; m < results->n_metrics; m++) {
+        if (strcmp(results->metric[m], campaign->config.guardrail[guardrail].metric) == 0)
+            return results->control_events[m] > 0.0 ? (int64_t)results->control_events[m] : 0;
+    }
+    return 0;
+}
+
+static bool harms(const struct campaign *campaign, const struct campaign_measure *measure, size_t arm, char *ret_line)
+{
+    const char *id = campaign->live->arm[arm].id;
+    if (objective_begun(campaign)) {
+        const struct confseq_bounds b = bounds(campaign->live, measure, 0, arm, CAMPAIGN_MIN_EVENTS);
+        if (b.upper < -campaign->config.harm) {
+            (void)snprintf(ret_line, CAMPAIGN_LINE,
+                           "arm %s: its objective is %+.1f %% (at most %+.1f %% at any look), below -%g %%", id,
+                           50.0 * (b.lower + b.upper), 100.0 * b.upper, 100.0 * campaign->config.harm);
+            return true;
+        }
+    }
+    for (size_t g = 0; g < campaign->setup.n_guardrails; g++) {
+        const struct confseq_bounds b = bounds(campaign->live, measure, 1 + g, arm, control_events(campaign, g));
+        if (b.lower > campaign->setup.threshold[g]) {
+            (void)snprintf(ret_line, CAMPAIGN_LINE, "arm %s: it breaks the guardrail on %s at every look", id,
+                           campaign->config.guardrail[g].metric);
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t campaign_harmful_arm(const struct campaign *campaign, char ret_line[CAMPAIGN_LINE])
+{
+    const struct campaign_results *results = campaign->live;
+    char line[CAMPAIGN_LINE];
+    size_t found = 0;
+    if (results == NULL || results->final || campaign->memory.phase != PHASE_MEASURE || !(campaign->config.harm > 0.0))
+        return 0;
+    struct campaign_measure *measure = NULL;
+    struct err err = ERR_INIT;
+    if (campaign_measure_new(&campaign->setup, results, 0, &measure, &err) != STATUS_OK)
+        return 0; /* out of memory: the next look tries again */
+    for (size_t a = 1; a < results->n_arms && found == 0; a++) {
+        if (!results->arm[a].stopped && harms(campaign, measure, a, ret_line != NULL ? ret_line : line))
+            found = a;
+    }
+    campaign_measure_free(measure);
+    return found;
+}
