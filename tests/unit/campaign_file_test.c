@@ -54,7 +54,7 @@ static void defaults_and_values(void **state)
     assert_true(!c.anchor_equal && c.exclude_seen && !c.promote_auto);
     assert_int_equal(c.control, CONTROL_PLUG_IN);
     assert_close(c.delta, 0.005, 0);
-    assert_close(c.harm, 0.1, 0);
+    assert_close(c.harm, 0.2, 0);
     assert_int_equal(c.n_heads, 0);
     assert_int_equal(c.arms, 6);
     assert_ok(decode_with("\"heads\":[{\"head\":\"a\"},{\"head\":\"b\",\"switch\":true,\"sign\":-1}]", &c, &err), &err);

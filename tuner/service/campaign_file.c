@@ -318,7 +318,7 @@ static enum status decode_stop(const struct json_at *root, struct campaign_confi
     static const char *const KNOWN[] = {"delta", "harm", NULL};
     struct json_at stop;
     ret->delta = 0.005;
-    ret->harm = 0.1;
+    ret->harm = 0.2;
     TRY(json_member(root, "stop", JSON_OPTIONAL, &stop, err));
     if (stop.value == NULL)
         return STATUS_OK;
