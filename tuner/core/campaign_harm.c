@@ -39,8 +39,9 @@ static bool harms(const struct campaign *campaign, const struct campaign_measure
 {
     const char *id = campaign->live->arm[arm].id;
     const enum campaign_origin origin = campaign->trials[campaign_last_round(campaign)->first_trial + arm].origin;
-    const bool is_baseline = origin == ORIGIN_ANCHOR || origin == ORIGIN_EQUAL;
-    if (!is_baseline && objective_begun(campaign)) {
+    if (origin == ORIGIN_ANCHOR || origin == ORIGIN_EQUAL)
+        return false;
+    if (objective_begun(campaign)) {
         const struct confseq_bounds b = bounds(campaign->live, measure, 0, arm, CAMPAIGN_MIN_EVENTS);
         if (b.upper < -campaign->config.harm) {
             (void)snprintf(ret_line, CAMPAIGN_LINE,

@@ -4,10 +4,11 @@
  * later; the bounds here are confidence sequences (base/stats/confseq.h), which hold at every look.  An arm harms when
  *   the upper bound of its objective is below -harm  (stop.harm of the file, 0.2: a fifth worse than the control), or
  *   the lower bound of a guardrail, as "<= threshold", is above the threshold.
- * Equal weights are there to be compared with, and known to be worse: the first rule is not for them, as a baseline
- * that stops at a low flatters the candidate.  The bounds are of the effect so far: one that fades as users return is
- * judged by what it is now.  Both rules need 1 000 units of the arm and of the control and 100 events of the control,
- * the burn-in of the sequences; per arm and outcome at most 5 % of arms that harm no more than that are stopped.
+ * Equal weights are there to be compared with, and known to be worse: they are not stopped, as a baseline that stops at
+ * a low flatters the candidate and ends its confirmation early.  The bounds are of the effect so far: one that fades as
+ * users return is judged by what it is now.  Both rules need 1 000 units of the arm and of the control and 100 events
+ * of the control, the burn-in of the sequences; per arm and outcome at most 5 % of arms that harm no more than that are
+ * stopped.
  *
  * The decision is a function of the last results and is not journalled: after a crash they are read and judged again,
  * and stopping an arm twice is stopping it once.  Its users get the default weights from then on.  What it showed is
