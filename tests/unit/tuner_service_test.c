@@ -2,9 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json/json.h"
 #include "tests/lib/check.h"
-#include "tests/lib/lab.h"
 #include "tests/lib/tuner_world.h"
 
 /* The whole loop against a scripted experiment API: what people ask, what the API answers, what becomes of it. */
@@ -29,27 +27,6 @@ static bool says(const struct tuner_world *world, const char *text)
         return true;
     print_error("\"%s\" is not in %s\n", text, world->status);
     return false;
-}
-
-static double trial_number(const struct json *trials, int t, const char *member)
-{
-    char path[64];
-    (void)snprintf(path, sizeof path, "trials.%d.%s", t, member);
-    return answer_number(trials, path);
-}
-
-static bool trial_flag(const struct json *trials, int t, const char *member)
-{
-    char path[64];
-    (void)snprintf(path, sizeof path, "trials.%d.%s", t, member);
-    return answer_flag(trials, path);
-}
-
-static bool trial_is(const struct json *trials, int t, const char *origin)
-{
-    char path[64];
-    (void)snprintf(path, sizeof path, "trials.%d.origin", t);
-    return strcmp(answer_text(trials, path), origin) == 0;
 }
 
 static void a_campaign_explores_confirms_and_promotes(void **state)
@@ -83,121 +60,6 @@ static void a_campaign_explores_confirms_and_promotes(void **state)
     assert_int_equal((int)WORLD_NUMBER(w, "default_version_after"), 8);
     assert_true(says(w, "\"decision\":{\"promoted\":true,\"reason\":\"confirmed lift against control is +"));
     assert_true(WORLD_NUMBER(w, "drift", "df") >= 2); /* of the anchor; an incumbent that stays adds one */
-}
-
-/* Without an anchor the drift verdict rests on incumbents, without the measurement that made them one.  Rounds are
- * independent, so Q is the sum over incumbents of sum_t (y_t - mean)^2 / se_t^2, each with its weighted mean. */
-static void drift_is_seen_in_incumbents(void **state)
-{
-    struct tuner_world *w = *state;
-    enum { MOST = 8 };
-    char bare[4096], file[4096];
-    double weight[MOST], sum[MOST][3], q = 0.0, df = 0.0;
-    size_t n = 0;
-    tuner_world_edit(TUNER_WORLD_FILE, ",\"anchors\":[\"equal\"]", "", bare, sizeof bare);
-    tuner_world_edit(bare, "\"max\":3", "\"max\":8", file, sizeof file);
-    assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
-    tuner_world_run(w, "promoted");
-    assert_string_equal(w->api.round[0].arm[1], "a1");
-    assert_string_equal(w->api.round[1].arm[1], "incumbent");
-    struct buf text = BUF_INIT;
-    tuner_world_trials(w, &text);
-    struct json *trials = NULL;
-    struct err err = ERR_INIT;
-    assert_ok(json_parse(buf_string(&text), text.length, NULL, &trials, &err), &err);
-    for (int t = 0; t < (int)w->api.n_rounds * 6 - 3; t++) {
-        const double save = trial_number(trials, t, "weights.save"), y = trial_number(trials, t, "objective");
-        const double precision = pow(trial_number(trials, t, "objective_se"), -2.0);
-        size_t i = 0;
-        if (!trial_is(trials, t, "incumbent"))
-            continue;
-        while (i < n && fabs(weight[i] - save) > 1e-12)
-            i++;
-        if (i == n) {
-            weight[n++] = save;
-            memset(sum[i], 0, sizeof sum[i]);
-            df -= 1.0;
-        }
-        sum[i][0] += precision;
-        sum[i][1] += precision * y;
-        sum[i][2] += precision * y * y;
-        df += 1.0;
-    }
-    for (size_t i = 0; i < n; i++)
-        q += sum[i][2] - sum[i][1] * sum[i][1] / sum[i][0];
-    assert_true(df >= 2.0);
-    assert_close(WORLD_NUMBER(w, "drift", "df"), df, 0);
-    assert_close(WORLD_NUMBER(w, "drift", "statistic"), q, 1e-9 * (1.0 + q));
-    json_free(trials);
-    buf_done(&text);
-}
-
-/* Arms that surely lose a fifth are stopped while the round is open, each once, and say so; a baseline is not, and arms
- * that do no such harm ride on.  Guardrails are out of the way. */
-static void harm_file(char *ret, size_t size)
-{
-    char harm[4096];
-    tuner_world_edit(TUNER_WORLD_FILE, "\"harm\":0", "\"harm\":0.2", harm, sizeof harm);
-    tuner_world_edit(harm, "\"max_relative\":0.25", "\"max_relative\":1000", ret, size);
-}
-
-static void a_harmful_arm_is_stopped(void **state)
-{
-    struct tuner_world *w = *state;
-    char file[4096];
-    int stopped = 0;
-    harm_file(file, sizeof file);
-    w->api.reads_to_final = 6;
-    assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
-    tuner_world_run(w, "promoted");
-    struct buf text = BUF_INIT;
-    struct json *trials = NULL;
-    struct err err = ERR_INIT;
-    tuner_world_trials(w, &text);
-    assert_ok(json_parse(buf_string(&text), text.length, NULL, &trials, &err), &err);
-    for (int r = 0; r < 3; r++) {
-        int in_round = 0;
-        for (int a = 0; a < 6; a++) {
-            const bool flag = trial_flag(trials, 6 * r + a, "stopped");
-            const double y = trial_number(trials, 6 * r + a, "objective");
-            assert_true(flag == w->api.round[r].arm_stopped[a]);
-            assert_true(!flag || (y < -0.2 && !trial_is(trials, 6 * r + a, "anchor")));
-            in_round += flag;
-        }
-        assert_int_equal(w->api.round[r].arm_stops, in_round);
-        assert_true(trial_number(trials, 6 * r + 1, "objective") < -0.5); /* the anchor, which is not stopped */
-        stopped += in_round;
-    }
-    assert_true(stopped > 0);
-    json_free(trials);
-    buf_done(&text);
-}
-
-/* The same with a crash at every call around the first stop: the same arms are stopped in the end. */
-static void a_harmful_arm_is_stopped_whatever_happens(void **state)
-{
-    struct tuner_world *w = *state;
-    char file[4096];
-    bool whole[FAKE_ARMS];
-    harm_file(file, sizeof file);
-    for (int at = 2; at < 9; at++) {
-        tuner_world_end(w);
-        tuner_world_start(w);
-        w->api.reads_to_final = 14;
-        assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
-        if (at > 2) {
-            w->api.die_at = at;
-            w->api.die_after = at % 2 == 0;
-            for (int i = 0; i < 12; i++)
-                tuner_world_turn(w);
-            tuner_world_restart(w);
-            fake_api_revive(&w->api);
-        }
-        tuner_world_run(w, "promoted");
-        if (at == 2)
-            memcpy(whole, w->api.round[0].arm_stopped, sizeof whole);
-        assert_memory_equal(whole, w->api.round[0].arm_stopped, sizeof whole);
-    }
 }
 
 static void the_api_is_down_at_launch(void **state)
@@ -523,9 +385,6 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, start, end)
     const struct CMUnitTest tests[] = {
         CASE(a_campaign_explores_confirms_and_promotes),
-        CASE(drift_is_seen_in_incumbents),
-        CASE(a_harmful_arm_is_stopped),
-        CASE(a_harmful_arm_is_stopped_whatever_happens),
         CASE(the_api_is_down_at_launch),
         CASE(launches_that_are_refused),
         CASE(one_campaign_of_an_experiment),
