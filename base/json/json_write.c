@@ -123,6 +123,52 @@ void json_write_null(struct json_writer *w)
     json_write_raw(w, "null");
 }
 
+void json_write_key_int(struct json_writer *w, const char *key, int64_t x)
+{
+    json_write_key(w, key);
+    json_write_int(w, x);
+}
+
+void json_write_key_number(struct json_writer *w, const char *key, double x)
+{
+    json_write_key(w, key);
+    json_write_number(w, x);
+}
+
+void json_write_key_text(struct json_writer *w, const char *key, const char *text)
+{
+    json_write_key(w, key);
+    json_write_string(w, text);
+}
+
+void json_write_key_bool(struct json_writer *w, const char *key, bool x)
+{
+    json_write_key(w, key);
+    json_write_bool(w, x);
+}
+
+void json_write_key_null(struct json_writer *w, const char *key)
+{
+    json_write_key(w, key);
+    json_write_null(w);
+}
+
+void json_write_vector(struct json_writer *w, size_t n, const double *x)
+{
+    json_write_array(w);
+    for (size_t i = 0; i < n; i++)
+        json_write_number(w, x[i]);
+    json_write_array_end(w);
+}
+
+void json_write_square(struct json_writer *w, size_t n, const double *x)
+{
+    json_write_array(w);
+    for (size_t i = 0; i < n; i++)
+        json_write_vector(w, n, x + i * n);
+    json_write_array_end(w);
+}
+
 void json_write_raw(struct json_writer *w, const char *json)
 {
     separate(w);

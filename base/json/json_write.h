@@ -26,6 +26,15 @@ void json_write_number(struct json_writer *w, double x);
 void json_write_int(struct json_writer *w, int64_t x);
 void json_write_bool(struct json_writer *w, bool x);
 void json_write_null(struct json_writer *w);
+/* A whole member. */
+void json_write_key_int(struct json_writer *w, const char *key, int64_t x);
+void json_write_key_number(struct json_writer *w, const char *key, double x);
+void json_write_key_text(struct json_writer *w, const char *key, const char *text); /* NULL: null */
+void json_write_key_bool(struct json_writer *w, const char *key, bool x);
+void json_write_key_null(struct json_writer *w, const char *key);
+/* x [n], and x [n * n] as an array of rows. */
+void json_write_vector(struct json_writer *w, size_t n, const double *x);
+void json_write_square(struct json_writer *w, size_t n, const double *x);
 /* Valid JSON text as it is. */
 void json_write_raw(struct json_writer *w, const char *json);
 /* A parsed value, compact, members in their order. */

@@ -3,18 +3,6 @@
 #include "experiments/http/endpoints.h"
 #include "experiments/store/definition.h"
 
-static void key_text(struct json_writer *w, const char *key, const char *text)
-{
-    json_write_key(w, key);
-    json_write_string(w, text);
-}
-
-static void key_int(struct json_writer *w, const char *key, int64_t x)
-{
-    json_write_key(w, key);
-    json_write_int(w, x);
-}
-
 static void write_head_stats(struct json_writer *w, const struct scorer *scorer, const struct experiment_plan *plan)
 {
     json_write_key(w, "head_stats");
@@ -38,11 +26,11 @@ static void write_round(struct json_writer *w, const struct experiment_info *inf
 {
     struct json_at end;
     json_write_object(w);
-    key_int(w, "round", info->round);
-    key_text(w, "purpose", info->round_plan->purpose);
-    key_text(w, "state", info->round_state);
-    key_text(w, "campaign", info->round_plan->campaign);
-    key_int(w, "opened_ms", info->opened_ms);
+    json_write_key_int(w, "round", info->round);
+    json_write_key_text(w, "purpose", info->round_plan->purpose);
+    json_write_key_text(w, "state", info->round_state);
+    json_write_key_text(w, "campaign", info->round_plan->campaign);
+    json_write_key_int(w, "opened_ms", info->opened_ms);
     json_write_key(w, "arms");
     json_write_array(w);
     for (size_t a = 0; a < info->round_plan->n_arms; a++)
@@ -52,7 +40,7 @@ static void write_round(struct json_writer *w, const struct experiment_info *inf
         json_write_key(w, "end");
         json_write_value(w, &end);
     }
-    key_int(w, "units", info->units);
+    json_write_key_int(w, "units", info->units);
     json_write_object_end(w);
 }
 
@@ -68,21 +56,21 @@ static void write_experiment(void *context, const struct experiment_info *info)
     const struct scorer *scorer = &writing->service->scorer;
     struct json_at item = {0};
     json_write_object(w);
-    key_text(w, "experiment", info->name);
+    json_write_key_text(w, "experiment", info->name);
     while (json_next(&info->body, &item)) {
         json_write_key(w, item.key);
         json_write_value(w, &item);
     }
-    key_int(w, "now_ms", store_now_ms(writing->service->store));
-    key_text(w, "model_hash", scorer->type->model_hash(scorer->model));
+    json_write_key_int(w, "now_ms", store_now_ms(writing->service->store));
+    json_write_key_text(w, "model_hash", scorer->type->model_hash(scorer->model));
     write_head_stats(w, scorer, info->plan);
     json_write_key(w, "default");
     json_write_object(w);
-    key_int(w, "version", info->default_version);
+    json_write_key_int(w, "version", info->default_version);
     json_write_key(w, "weights");
     definition_write_weights(w, info->plan, info->default_weights);
     json_write_object_end(w);
-    key_int(w, "next_round", info->next_round);
+    json_write_key_int(w, "next_round", info->next_round);
     json_write_key(w, "open_round");
     if (info->round > 0)
         write_round(w, info);

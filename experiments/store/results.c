@@ -6,39 +6,10 @@
 #include "experiments/store/definition.h"
 #include "experiments/store/store_internal.h"
 
-static void key_int(struct json_writer *w, const char *key, int64_t x)
-{
-    json_write_key(w, key);
-    json_write_int(w, x);
-}
-
-static void key_number(struct json_writer *w, const char *key, double x)
-{
-    json_write_key(w, key);
-    json_write_number(w, x);
-}
-
-static void key_text(struct json_writer *w, const char *key, const char *text)
-{
-    json_write_key(w, key);
-    json_write_string(w, text);
-}
-
-static void write_vector(struct json_writer *w, size_t n, const double *x)
-{
-    json_write_array(w);
-    for (size_t i = 0; i < n; i++)
-        json_write_number(w, x[i]);
-    json_write_array_end(w);
-}
-
 static void write_square(struct json_writer *w, const char *key, size_t n, const double *x)
 {
     json_write_key(w, key);
-    json_write_array(w);
-    for (size_t i = 0; i < n; i++)
-        write_vector(w, n, x + i * n);
-    json_write_array_end(w);
+    json_write_square(w, n, x);
 }
 
 /* Stopped arms no longer grow with the others, so they are left out. */
@@ -53,9 +24,9 @@ static void write_sample_ratio(struct json_writer *w, const struct hot_round *ro
     struct sample_ratio ratio = sample_ratio_check(round->plan.n_arms, observed, share);
     json_write_key(w, "sample_ratio");
     json_write_object(w);
-    key_number(w, "chi2", ratio.chi2);
-    key_int(w, "df", (int64_t)ratio.df);
-    key_number(w, "p", ratio.p);
+    json_write_key_number(w, "chi2", ratio.chi2);
+    json_write_key_int(w, "df", (int64_t)ratio.df);
+    json_write_key_number(w, "p", ratio.p);
     json_write_object_end(w);
 }
 
@@ -64,28 +35,28 @@ static void write_round(struct json_writer *w, const struct experiment *e, const
 {
     const struct round_life *life = &round->life;
     bool final = life->state == ROUND_FINAL;
-    key_text(w, "experiment", e->name);
-    key_int(w, "round", round->number);
-    key_text(w, "purpose", round->plan.purpose);
-    key_text(w, "campaign", round->plan.campaign);
-    key_text(w, "state", round_state_name(life->state));
+    json_write_key_text(w, "experiment", e->name);
+    json_write_key_int(w, "round", round->number);
+    json_write_key_text(w, "purpose", round->plan.purpose);
+    json_write_key_text(w, "campaign", round->plan.campaign);
+    json_write_key_text(w, "state", round_state_name(life->state));
     json_write_key(w, "final");
     json_write_bool(w, final);
-    key_text(w, "end_reason", end_reason_name(life->end_reason));
-    key_int(w, "as_of", as_of_ms);
+    json_write_key_text(w, "end_reason", end_reason_name(life->end_reason));
+    json_write_key_int(w, "as_of", as_of_ms);
     /* Before the first event nothing is known beyond the opening. */
-    key_int(w, "watermark", round->tally.watermark_ms > 0 ? round->tally.watermark_ms : life->opened_ms);
-    key_int(w, "opened_ms", life->opened_ms);
+    json_write_key_int(w, "watermark", round->tally.watermark_ms > 0 ? round->tally.watermark_ms : life->opened_ms);
+    json_write_key_int(w, "opened_ms", life->opened_ms);
     json_write_key(w, "closed_ms");
     if (life->state == ROUND_OPEN)
         json_write_null(w);
     else
         json_write_int(w, life->closed_ms);
-    key_text(w, "digest", digest);
-    key_text(w, "model_hash", round->model_hash);
-    key_int(w, "late", round->tally.late);
-    key_int(w, "orphan", round->orphans);
-    key_int(w, "multi_arm_units", round->strays);
+    json_write_key_text(w, "digest", digest);
+    json_write_key_text(w, "model_hash", round->model_hash);
+    json_write_key_int(w, "late", round->tally.late);
+    json_write_key_int(w, "orphan", round->orphans);
+    json_write_key_int(w, "multi_arm_units", round->strays);
     write_sample_ratio(w, round);
 }
 
@@ -95,13 +66,13 @@ static void write_metric(struct json_writer *w, const struct experiment *e, cons
     const struct arm_tally *arm = &round->tally.arms[a];
     const struct moments_ratio *ratio = &round->tally.layout.ratios[i];
     json_write_object(w);
-    key_text(w, "name", e->plan.metrics[i].name);
-    key_int(w, "n", arm->moments.n);
-    key_number(w, "sum", moments_sum(&arm->moments, ratio->numerator));
-    key_number(w, "denominator_sum", moments_sum(&arm->moments, ratio->denominator));
-    key_int(w, "events", arm->events[ratio->numerator]);
-    key_number(w, "mean", x->plain.mean[a * x->n_metrics + i]);
-    key_number(w, "se", sqrt(x->plain.cov[(a * x->n_metrics + i) * x->n_metrics + i]));
+    json_write_key_text(w, "name", e->plan.metrics[i].name);
+    json_write_key_int(w, "n", arm->moments.n);
+    json_write_key_number(w, "sum", moments_sum(&arm->moments, ratio->numerator));
+    json_write_key_number(w, "denominator_sum", moments_sum(&arm->moments, ratio->denominator));
+    json_write_key_int(w, "events", arm->events[ratio->numerator]);
+    json_write_key_number(w, "mean", x->plain.mean[a * x->n_metrics + i]);
+    json_write_key_number(w, "se", sqrt(x->plain.cov[(a * x->n_metrics + i) * x->n_metrics + i]));
     json_write_object_end(w);
 }
 
@@ -111,7 +82,7 @@ static void write_arm(struct json_writer *w, const struct experiment *e, const s
     const struct arm_tally *arm = &round->tally.arms[a];
     struct json_at params;
     json_write_object(w);
-    key_text(w, "id", round->plan.arms[a].id);
+    json_write_key_text(w, "id", round->plan.arms[a].id);
     json_write_key(w, "weights");
     definition_write_weights(w, &e->plan, round->plan.arms[a].weights);
     json_write_key(w, "params");
@@ -119,12 +90,12 @@ static void write_arm(struct json_writer *w, const struct experiment *e, const s
         json_write_value(w, &params);
     else
         json_write_raw(w, "{}");
-    key_number(w, "allocation", round->plan.arms[a].allocation);
+    json_write_key_number(w, "allocation", round->plan.arms[a].allocation);
     json_write_key(w, "stopped");
     json_write_bool(w, round->stopped[a]);
-    key_int(w, "units", arm->moments.n);
-    key_int(w, "requests", arm->requests);
-    key_int(w, "impressions", arm->impressions);
+    json_write_key_int(w, "units", arm->moments.n);
+    json_write_key_int(w, "requests", arm->requests);
+    json_write_key_int(w, "impressions", arm->impressions);
     json_write_key(w, "metrics");
     json_write_array(w);
     for (size_t i = 0; i < x->n_metrics; i++)
@@ -162,10 +133,10 @@ static void write_bounds(struct json_writer *w, const char *key, size_t n, const
 static void write_estimates(struct json_writer *w, const struct measures *x, const struct estimates *from)
 {
     json_write_key(w, "relative");
-    write_vector(w, x->n_effects, from->relative);
+    json_write_vector(w, x->n_effects, from->relative);
     write_square(w, "relative_cov", x->n_effects, from->relative_cov);
     json_write_key(w, "absolute");
-    write_vector(w, x->n_effects, from->absolute);
+    json_write_vector(w, x->n_effects, from->absolute);
     write_square(w, "absolute_cov", x->n_effects, from->absolute_cov);
 }
 
@@ -173,9 +144,9 @@ static void write_adjusted_arm(struct json_writer *w, const struct round_plan *p
 {
     size_t m = x->n_metrics;
     json_write_object(w);
-    key_text(w, "id", plan->arms[a].id);
+    json_write_key_text(w, "id", plan->arms[a].id);
     json_write_key(w, "mean");
-    write_vector(w, m, x->adjusted.mean + a * m);
+    json_write_vector(w, m, x->adjusted.mean + a * m);
     write_square(w, "cov", m, x->adjusted.cov + a * m * m);
     json_write_object_end(w);
 }
@@ -186,9 +157,9 @@ static void write_fits(struct json_writer *w, const struct experiment *e, const 
     json_write_array(w);
     for (size_t i = 0; i < x->n_metrics; i++) {
         json_write_object(w);
-        key_text(w, "name", e->plan.metrics[i].name);
-        key_number(w, "theta", x->fits[i].theta);
-        key_number(w, "variance_reduction", x->fits[i].reduction);
+        json_write_key_text(w, "name", e->plan.metrics[i].name);
+        json_write_key_number(w, "theta", x->fits[i].theta);
+        json_write_key_number(w, "variance_reduction", x->fits[i].reduction);
         json_write_object_end(w);
     }
     json_write_array_end(w);
@@ -218,7 +189,7 @@ static void write_always_valid(struct json_writer *w, const struct measures *x)
 {
     json_write_key(w, "always_valid");
     json_write_object(w);
-    key_number(w, "level", 1.0 - MEASURES_ALPHA);
+    json_write_key_number(w, "level", 1.0 - MEASURES_ALPHA);
     write_bounds(w, "relative_lower", x->n_effects, x->relative_bounds, false);
     write_bounds(w, "relative_upper", x->n_effects, x->relative_bounds, true);
     write_bounds(w, "absolute_lower", x->n_effects, x->absolute_bounds, false);
@@ -232,18 +203,18 @@ static void write_guardrail(struct json_writer *w, const struct experiment *e, c
     bool final = round->life.state == ROUND_FINAL;
     assert(x->n_metrics > 0);
     json_write_object(w);
-    key_text(w, "arm", round->plan.arms[1 + g->effect / x->n_metrics].id);
-    key_text(w, "metric", e->plan.metrics[g->effect % x->n_metrics].name);
-    key_text(w, "effect", g->is_relative ? "relative" : "absolute");
-    key_number(w, g->bound.is_max ? "at_most" : "at_least", g->bound.bound);
-    key_number(w, "estimate", g->value);
-    key_number(w, "se", g->se);
-    key_number(w, "p_holds", g->p.holds);
-    key_number(w, "p_broken", g->p.broken);
-    key_number(w, "p_holds_adjusted", g->adjusted.holds);
-    key_number(w, "p_broken_adjusted", g->adjusted.broken);
-    key_text(w, "answer", final ? noninferiority_name(g->answer) : NULL);
-    key_text(w, "always_valid", noninferiority_name(g->always_valid));
+    json_write_key_text(w, "arm", round->plan.arms[1 + g->effect / x->n_metrics].id);
+    json_write_key_text(w, "metric", e->plan.metrics[g->effect % x->n_metrics].name);
+    json_write_key_text(w, "effect", g->is_relative ? "relative" : "absolute");
+    json_write_key_number(w, g->bound.is_max ? "at_most" : "at_least", g->bound.bound);
+    json_write_key_number(w, "estimate", g->value);
+    json_write_key_number(w, "se", g->se);
+    json_write_key_number(w, "p_holds", g->p.holds);
+    json_write_key_number(w, "p_broken", g->p.broken);
+    json_write_key_number(w, "p_holds_adjusted", g->adjusted.holds);
+    json_write_key_number(w, "p_broken_adjusted", g->adjusted.broken);
+    json_write_key_text(w, "answer", final ? noninferiority_name(g->answer) : NULL);
+    json_write_key_text(w, "always_valid", noninferiority_name(g->always_valid));
     json_write_object_end(w);
 }
 
@@ -262,14 +233,14 @@ static void write_effects(struct json_writer *w, const struct experiment *e, con
 {
     json_write_key(w, "effects");
     json_write_object(w);
-    key_text(w, "control", round->plan.arms[0].id);
+    json_write_key_text(w, "control", round->plan.arms[0].id);
     json_write_key(w, "index");
     json_write_array(w);
     for (size_t i = 0; i < x->n_effects; i++) {
         assert(x->n_metrics > 0);
         json_write_object(w);
-        key_text(w, "arm", round->plan.arms[1 + i / x->n_metrics].id);
-        key_text(w, "metric", e->plan.metrics[i % x->n_metrics].name);
+        json_write_key_text(w, "arm", round->plan.arms[1 + i / x->n_metrics].id);
+        json_write_key_text(w, "metric", e->plan.metrics[i % x->n_metrics].name);
         json_write_object_end(w);
     }
     json_write_array_end(w);
@@ -278,7 +249,8 @@ static void write_effects(struct json_writer *w, const struct experiment *e, con
     json_write_key(w, "control_events");
     json_write_object(w);
     for (size_t i = 0; i < x->n_metrics; i++)
-        key_int(w, e->plan.metrics[i].name, round->tally.arms[0].events[round->tally.layout.ratios[i].numerator]);
+        json_write_key_int(w, e->plan.metrics[i].name,
+                           round->tally.arms[0].events[round->tally.layout.ratios[i].numerator]);
     json_write_object_end(w);
     json_write_object_end(w);
 }

@@ -2,36 +2,13 @@
 #include "experiments/core/comparisons.h"
 #include "experiments/store/store_internal.h"
 
-static void key_int(struct json_writer *w, const char *key, int64_t x)
-{
-    json_write_key(w, key);
-    json_write_int(w, x);
-}
-
-static void key_number(struct json_writer *w, const char *key, double x)
-{
-    json_write_key(w, key);
-    json_write_number(w, x);
-}
-
-static void vector(struct json_writer *w, size_t n, const double *x)
-{
-    json_write_array(w);
-    for (size_t i = 0; i < n; i++)
-        json_write_number(w, x[i]);
-    json_write_array_end(w);
-}
-
 static void effect(struct json_writer *w, const char *key, const char *cov_key, size_t n, const double *x,
                    const double *cov)
 {
     json_write_key(w, key);
-    vector(w, n, x);
+    json_write_vector(w, n, x);
     json_write_key(w, cov_key);
-    json_write_array(w);
-    for (size_t i = 0; i < n; i++)
-        vector(w, n, cov + i * n);
-    json_write_array_end(w);
+    json_write_square(w, n, cov);
 }
 
 void results_write_holdback(struct json_writer *w, const struct experiment *e, const struct hot_round *round)
@@ -46,10 +23,10 @@ void results_write_holdback(struct json_writer *w, const struct experiment *e, c
     const struct arm_tally *group = &t->arms[t->n_arms];
     holdback_compare(t, &x);
     json_write_object(w);
-    key_number(w, "share", e->plan.holdback);
-    key_int(w, "units", group->moments.n);
-    key_int(w, "requests", group->requests);
-    key_int(w, "impressions", group->impressions);
+    json_write_key_number(w, "share", e->plan.holdback);
+    json_write_key_int(w, "units", group->moments.n);
+    json_write_key_int(w, "requests", group->requests);
+    json_write_key_int(w, "impressions", group->impressions);
     effect(w, "mean", "cov", t->layout.n_metrics, x.mean, x.cov);
     effect(w, "relative", "relative_cov", t->layout.n_metrics, x.relative, x.relative_cov);
     effect(w, "absolute", "absolute_cov", t->layout.n_metrics, x.absolute, x.absolute_cov);
@@ -66,16 +43,16 @@ void results_write_carry_over(struct json_writer *w, const struct experiment *e,
     }
     carry_over_test(&round->tally, x);
     json_write_object(w);
-    key_int(w, "round_before", round->number - 1);
+    json_write_key_int(w, "round_before", round->number - 1);
     json_write_key(w, "metrics");
     json_write_array(w);
     for (size_t i = 0; i < round->tally.layout.n_metrics; i++) {
         json_write_object(w);
         json_write_key(w, "name");
         json_write_string(w, e->plan.metrics[i].name);
-        key_number(w, "chi2", x[i].chi2);
-        key_int(w, "df", (int64_t)x[i].df);
-        key_number(w, "p", x[i].p);
+        json_write_key_number(w, "chi2", x[i].chi2);
+        json_write_key_int(w, "df", (int64_t)x[i].df);
+        json_write_key_number(w, "p", x[i].p);
         json_write_object_end(w);
     }
     json_write_array_end(w);

@@ -1,5 +1,6 @@
 #include "experiments/traffic/slates.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,4 +163,19 @@ void slates_done(struct slates *slates)
     mem_free(slates->tuning);
     mem_free(slates->confirmation);
     *slates = (struct slates){0};
+}
+
+size_t slates_context(const struct dataset *dataset, size_t row, struct ranker_context ret[SLATE_MAX_CONTEXT])
+{
+    size_t n = 0;
+    for (size_t c = 0; c < dataset_n_context(dataset); c++) {
+        struct ranker_context entry = {dataset_context_name(dataset, c), NULL, 0.0};
+        if (dataset_context_is_text(dataset, c))
+            entry.text = dataset_context_text(dataset, row, c);
+        else
+            entry.number = dataset_context_number(dataset, row, c);
+        if (dataset_context_is_text(dataset, c) ? entry.text != NULL : isfinite(entry.number))
+            ret[n++] = entry;
+    }
+    return n;
 }

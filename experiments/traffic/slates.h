@@ -12,6 +12,7 @@
 #define TRIMTAB_EXPERIMENTS_TRAFFIC_SLATES_H
 
 #include "ranker/dataset.h"
+#include "ranker/ranker.h"
 
 enum { SLATE_SIZE = 5, SLATE_SHOWN = 2, SLATE_MAX_CONTEXT = 16 };
 
@@ -45,5 +46,7 @@ void slates_done(struct slates *slates);
 bool slates_is_tuning(const char *user_id);
 /* Item ids of a slate's candidates, in the order they were shown; borrowed. */
 void slates_items(const struct slates *slates, const struct slate *slate, const char *ret[SLATE_SIZE]);
+/* The context columns of an exposure that have a value, as the ranker takes them; how many.  Texts are borrowed. */
+size_t slates_context(const struct dataset *dataset, size_t row, struct ranker_context ret[SLATE_MAX_CONTEXT]);
 
 #endif

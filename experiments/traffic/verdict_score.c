@@ -1,5 +1,4 @@
 /* The ranker's part of verdict.h. */
-#include <math.h>
 #include <string.h>
 
 #include "base/core/mem.h"
@@ -24,28 +23,13 @@ static enum status find_heads(struct scorer *scorer, struct err *err)
     return STATUS_OK;
 }
 
-static size_t read_context(const struct dataset *dataset, size_t row, struct ranker_context ret[SLATE_MAX_CONTEXT])
-{
-    size_t n = 0;
-    for (size_t c = 0; c < dataset_n_context(dataset); c++) {
-        struct ranker_context entry = {dataset_context_name(dataset, c), NULL, 0.0};
-        if (dataset_context_is_text(dataset, c))
-            entry.text = dataset_context_text(dataset, row, c);
-        else
-            entry.number = dataset_context_number(dataset, row, c);
-        if (dataset_context_is_text(dataset, c) ? entry.text != NULL : isfinite(entry.number))
-            ret[n++] = entry;
-    }
-    return n;
-}
-
 static enum status score_slate(const struct scorer *scorer, const struct slate *slate, float *p, struct err *err)
 {
     const struct dataset *dataset = scorer->slates->dataset;
     const size_t n_heads = dataset_n_heads(dataset), width = ranker_n_heads(scorer->ranker);
     struct ranker_context context[SLATE_MAX_CONTEXT];
     const char *items[SLATE_SIZE];
-    const size_t n_context = read_context(dataset, slate->rows[0], context);
+    const size_t n_context = slates_context(dataset, slate->rows[0], context);
     slates_items(scorer->slates, slate, items);
     TRY(ranker_score(scorer->ranker, scorer->scratch, dataset_user_id(dataset, slate->user), context, n_context,
                      SLATE_SIZE, items, scorer->raw, err));

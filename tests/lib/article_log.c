@@ -1,5 +1,4 @@
 /* The log's part of article_stage.h. */
-#include <math.h>
 #include <string.h>
 
 #include "base/core/mem.h"
@@ -29,21 +28,6 @@ static void close_log(void *self)
     mem_free(log);
 }
 
-static size_t read_context(const struct dataset *dataset, size_t row, struct ranker_context ret[SLATE_MAX_CONTEXT])
-{
-    size_t n = 0;
-    for (size_t c = 0; c < dataset_n_context(dataset); c++) {
-        struct ranker_context entry = {dataset_context_name(dataset, c), NULL, 0.0};
-        if (dataset_context_is_text(dataset, c))
-            entry.text = dataset_context_text(dataset, row, c);
-        else
-            entry.number = dataset_context_number(dataset, row, c);
-        if (dataset_context_is_text(dataset, c) ? entry.text != NULL : isfinite(entry.number))
-            ret[n++] = entry;
-    }
-    return n;
-}
-
 /* Probabilities of every slate; columns [n_columns] of the ranker's heads. */
 static enum status score(const struct log *log, const struct ranker *ranker, const size_t *columns, size_t n_columns,
                          float **ret, struct err *err)
@@ -59,7 +43,7 @@ static enum status score(const struct log *log, const struct ranker *ranker, con
             const struct slate *slate = &log->slates.slates[log->users[u].first + i];
             struct ranker_context context[SLATE_MAX_CONTEXT];
             const char *items[SLATE_SIZE];
-            const size_t n_context = read_context(log->dataset, slate->rows[0], context);
+            const size_t n_context = slates_context(log->dataset, slate->rows[0], context);
             slates_items(&log->slates, slate, items);
             s = ranker_score(ranker, scratch, dataset_user_id(log->dataset, slate->user), context, n_context,
                              SLATE_SIZE, items, raw, err);

@@ -111,9 +111,34 @@ static void survives_every_failed_allocation(void **state)
     }
 }
 
+static void members_and_matrices_are_written(void **state)
+{
+    (void)state;
+    static const double X[4] = {1.5, -2, 0.25, 1e300 * 1e300};
+    struct buf text = BUF_INIT;
+    struct json_writer w;
+    json_writer_init(&w, &text);
+    json_write_object(&w);
+    json_write_key_int(&w, "i", -7);
+    json_write_key_number(&w, "x", 0.5);
+    json_write_key_text(&w, "t", "a\"b");
+    json_write_key_text(&w, "none", NULL);
+    json_write_key_bool(&w, "b", true);
+    json_write_key_null(&w, "n");
+    json_write_key(&w, "v");
+    json_write_vector(&w, 3, X);
+    json_write_key(&w, "m");
+    json_write_square(&w, 2, X);
+    json_write_object_end(&w);
+    assert_string_equal(buf_string(&text), "{\"i\":-7,\"x\":0.5,\"t\":\"a\\\"b\",\"none\":null,\"b\":true,\"n\":null,"
+                                           "\"v\":[1.5,-2,0.25],\"m\":[[1.5,-2],[0.25,null]]}");
+    buf_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(members_and_matrices_are_written),
         cmocka_unit_test(refuses_what_is_not_json),
         cmocka_unit_test(names_the_path),
         cmocka_unit_test(canonical_text_sorts_and_round_trips),
