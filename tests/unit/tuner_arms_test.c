@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/core/mem.h"
+#include "base/core/rng.h"
 #include "base/json/json.h"
 #include "tests/lib/check.h"
 #include "tests/lib/lab.h"
@@ -234,6 +236,30 @@ static void a_harmful_arm_is_stopped_whatever_happens(void **state)
     }
 }
 
+/* Memory ends now and then: the control is never the one that is stopped, and the campaign gets there. */
+static void memory_ends_while_arms_are_stopped(void **state)
+{
+    struct tuner_world *w = *state;
+    char file[4096];
+    harm_file(file, sizeof file);
+    for (uint64_t seed = check_seed(); seed < check_seed() + check_cases(6, 60); seed++) {
+        struct rng rng;
+        rng_init(&rng, seed, 8, 3);
+        tuner_world_end(w);
+        tuner_world_start(w);
+        w->api.reads_to_final = 14;
+        assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
+        for (int i = 0; i < 400 && !tuner_world_is(w, 1, "promoted"); i++) {
+            mem_fault_after(i % 2 == 0 ? (int64_t)rng_below(&rng, 1 + rng_below(&rng, 400)) : -1);
+            tuner_world_turn(w);
+            mem_fault_after(-1);
+        }
+        assert_true(tuner_world_is(w, 1, "promoted"));
+        for (size_t r = 0; r < w->api.n_rounds; r++)
+            assert_false(w->api.round[r].arm_stopped[0]);
+    }
+}
+
 /* A guardrail on hides that is surely broken stops an arm, whatever its objective. */
 static void a_broken_guardrail_stops_an_arm(void **state)
 {
@@ -290,9 +316,10 @@ int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, start, end)
     const struct CMUnitTest tests[] = {
-        CASE(drift_is_seen_in_incumbents),     CASE(anchor_and_incumbent_share_their_control),
-        CASE(a_harmful_arm_is_stopped),        CASE(a_harmful_arm_is_stopped_whatever_happens),
-        CASE(a_broken_guardrail_stops_an_arm), CASE(an_arm_that_cannot_be_stopped),
+        CASE(drift_is_seen_in_incumbents),        CASE(anchor_and_incumbent_share_their_control),
+        CASE(a_harmful_arm_is_stopped),           CASE(a_harmful_arm_is_stopped_whatever_happens),
+        CASE(memory_ends_while_arms_are_stopped), CASE(a_broken_guardrail_stops_an_arm),
+        CASE(an_arm_that_cannot_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,6 @@
 
 #include "base/core/mem.h"
 #include "tuner/core/campaign_findings.h"
-#include "tuner/core/campaign_harm.h"
 #include "tuner/core/campaign_round.h"
 
 /* One pair of text and find functions for each enum of campaign.h. */
@@ -180,7 +179,7 @@ enum campaign_call campaign_call(const struct campaign *campaign)
     case PHASE_MEASURE:
         if (memory->stop_round)
             return CALL_STOP;
-        return campaign_harmful_arm(campaign, NULL) != 0 ? CALL_STOP_ARM : CALL_RESULTS;
+        return campaign->harmful_arm != 0 ? CALL_STOP_ARM : CALL_RESULTS;
     case PHASE_FIT:
         return CALL_FIT;
     case PHASE_PROMOTE:

@@ -181,6 +181,8 @@ struct campaign {
     struct campaign_trial *trials;
     struct optimizer *optimizer;   /* NULL before setup */
     struct campaign_results *live; /* of the open round, NULL: none yet */
+    size_t harmful_arm;            /* by those, to be stopped; 0: none (campaign_harm.h) */
+    char harm[CAMPAIGN_LINE];      /* why */
     struct campaign_findings findings;
 };
 
@@ -227,7 +229,7 @@ enum campaign_call {
     CALL_OPEN,
     CALL_RESULTS,
     CALL_STOP,
-    CALL_STOP_ARM, /* campaign_harmful_arm says which */
+    CALL_STOP_ARM, /* harmful_arm */
     CALL_FIT,
     CALL_DEFAULT
 };

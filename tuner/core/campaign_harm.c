@@ -61,21 +61,18 @@ static bool harms(const struct campaign *campaign, const struct campaign_measure
     return false;
 }
 
-size_t campaign_harmful_arm(const struct campaign *campaign, char ret_line[CAMPAIGN_LINE])
+enum status campaign_find_harm(struct campaign *campaign, struct err *err)
 {
     const struct campaign_results *results = campaign->live;
-    char line[CAMPAIGN_LINE];
-    size_t found = 0;
-    if (results == NULL || results->final || campaign->memory.phase != PHASE_MEASURE || !(campaign->config.harm > 0.0))
-        return 0;
     struct campaign_measure *measure = NULL;
-    struct err err = ERR_INIT;
-    if (campaign_measure_new(&campaign->setup, results, 0, &measure, &err) != STATUS_OK)
-        return 0; /* out of memory: the next look tries again */
-    for (size_t a = 1; a < results->n_arms && found == 0; a++) {
-        if (!results->arm[a].stopped && harms(campaign, measure, a, ret_line != NULL ? ret_line : line))
-            found = a;
+    campaign->harmful_arm = 0;
+    if (!(campaign->config.harm > 0.0))
+        return STATUS_OK;
+    TRY(campaign_measure_new(&campaign->setup, results, 0, &measure, err));
+    for (size_t a = 1; a < results->n_arms && campaign->harmful_arm == 0; a++) {
+        if (!results->arm[a].stopped && harms(campaign, measure, a, campaign->harm))
+            campaign->harmful_arm = a;
     }
     campaign_measure_free(measure);
-    return found;
+    return STATUS_OK;
 }

@@ -19,7 +19,7 @@
 
 #include "tuner/core/campaign.h"
 
-/* Index of an arm to be stopped, by the last results of the open round; 0: none.  ret_line (may be NULL) says why. */
-size_t campaign_harmful_arm(const struct campaign *campaign, char ret_line[CAMPAIGN_LINE]);
+/* Set harmful_arm and harm from the last results of the open round.  STATUS_NO_MEMORY. */
+MUST_CHECK enum status campaign_find_harm(struct campaign *campaign, struct err *err);
 
 #endif

@@ -145,6 +145,9 @@ static enum status campaign_look(struct campaign *c, const struct campaign_exper
 static void opened(struct campaign *c, int64_t at_ms, struct campaign_plan *plan)
 {
     struct campaign_round *round = last_round(c);
+    campaign_results_free(c->live); /* of a round that was given up */
+    c->live = NULL;
+    c->harmful_arm = 0;
     round->state = ROUND_OPEN;
     round->opened_ms = at_ms;
     set_trials(c, TRIAL_RUNNING);
@@ -183,6 +186,7 @@ static enum status campaign_close(struct campaign *c, struct campaign_results *r
     bool by_hand = results->end == END_STOPPED && !c->memory.stop_round && c->memory.candidate == 0;
     campaign_results_free(c->live);
     c->live = NULL;
+    c->harmful_arm = 0;
     round->results = results;
     round->state = ROUND_FINAL;
     TRY(campaign_record(c, c->n_rounds - 1, err));
@@ -234,7 +238,7 @@ static enum status campaign_read(struct campaign *c, struct campaign_results *re
     campaign_results_free(c->live);
     c->live = results;
     plan->wait = true;
-    return STATUS_OK;
+    return campaign_find_harm(c, err);
 }
 
 static void warn_of(struct campaign *c, const struct campaign_results *results)
@@ -394,16 +398,15 @@ static void stopped(struct campaign *c, struct campaign_plan *plan)
 }
 
 /* Nothing but the audit line is journalled: the results say which arms are stopped. */
-static void arm_stopped(struct campaign *c, const char *refusal, struct campaign_plan *plan)
+static enum status arm_stopped(struct campaign *c, const char *refusal, struct campaign_plan *plan, struct err *err)
 {
-    const size_t arm = campaign_harmful_arm(c, plan->detail);
-    assert(arm != 0);
-    c->live->arm[arm].stopped = true;
+    assert(c->harmful_arm != 0);
+    c->live->arm[c->harmful_arm].stopped = true;
     plan->wait = true;
+    (void)snprintf(plan->detail, sizeof plan->detail, "%s", refusal != NULL ? refusal : c->harm);
     if (refusal == NULL)
         campaign_changed(plan, "arm stopped");
-    else
-        (void)snprintf(plan->detail, sizeof plan->detail, "%s", refusal);
+    return campaign_find_harm(c, err);
 }
 
 static void promoted(struct campaign *c, int64_t version, struct campaign_plan *plan)
@@ -444,8 +447,7 @@ enum status campaign_step(struct campaign *c, const struct campaign_event *event
         stopped(c, plan);
         return STATUS_OK;
     case EVENT_ARM_STOPPED:
-        arm_stopped(c, event->line, plan);
-        return STATUS_OK;
+        return arm_stopped(c, event->line, plan, err);
     case EVENT_FIT:
         return campaign_fit(c, plan, err);
     case EVENT_PROMOTED:

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/core/mem.h"
-#include "tuner/core/campaign_harm.h"
 #include "tuner/service/campaign_file.h"
 #include "tuner/service/campaign_json.h"
 #include "tuner/service/tuner_internal.h"
@@ -318,12 +317,12 @@ static void ask_default(const struct tuner *tuner, const struct item *item, stru
 
 static void ask_stop_arm(const struct tuner *tuner, const struct item *item, struct answer *answer)
 {
-    char reason[CAMPAIGN_LINE] = "";
-    const struct campaign_round *round = campaign_last_round(item->campaign);
-    const size_t arm = campaign_harmful_arm(item->campaign, reason);
+    const struct campaign *campaign = item->campaign;
+    const struct campaign_round *round = campaign_last_round(campaign);
     answer->event.kind = EVENT_ARM_STOPPED;
-    answer->verdict = client_stop_arm(&tuner->options.door, item->experiment, round->number,
-                                      item->campaign->trials[round->first_trial + arm].arm, reason, &answer->err);
+    answer->verdict =
+        client_stop_arm(&tuner->options.door, item->experiment, round->number,
+                        campaign->trials[round->first_trial + campaign->harmful_arm].arm, campaign->harm, &answer->err);
 }
 
 /* Make the call the campaign waits for; the event is that of a good answer. */
