@@ -17,8 +17,10 @@ static void init_sync(struct httpd *httpd)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&httpd->settled, &monotonic);
     pthread_cond_init(&httpd->tick, &monotonic);
+    pthread_cond_init(&httpd->room, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&httpd->mutex, NULL);
+    pthread_mutex_init(&httpd->handing, NULL);
 }
 
 static char *copy_text(const char *text)
@@ -66,9 +68,30 @@ static void httpd_free(struct httpd *httpd)
     free_text(httpd->options.tls_cert);
     free_text(httpd->options.tls_key);
     pthread_mutex_destroy(&httpd->mutex);
+    pthread_mutex_destroy(&httpd->handing);
     pthread_cond_destroy(&httpd->settled);
     pthread_cond_destroy(&httpd->tick);
+    pthread_cond_destroy(&httpd->room);
     mem_free(httpd);
+}
+
+static void stop_watch(struct httpd *httpd)
+{
+    pthread_mutex_lock(&httpd->mutex);
+    httpd->stopped = true;
+    pthread_cond_signal(&httpd->tick);
+    pthread_mutex_unlock(&httpd->mutex);
+    pthread_join(httpd->watch, NULL);
+}
+
+static enum status start_threads(struct httpd *httpd, struct err *err)
+{
+    if (pthread_create(&httpd->watch, NULL, watch_main, httpd) != 0)
+        return err_set(err, STATUS_UNAVAILABLE, "the watch thread of the HTTP server did not start");
+    if (pthread_create(&httpd->accept, NULL, accept_main, httpd) == 0)
+        return STATUS_OK;
+    stop_watch(httpd);
+    return err_set(err, STATUS_UNAVAILABLE, "the accept thread of the HTTP server did not start");
 }
 
 static enum status start(struct httpd *httpd, struct err *err)
@@ -77,10 +100,10 @@ static enum status start(struct httpd *httpd, struct err *err)
         TRY(tokens_read(httpd->options.token_file, &httpd->tokens, err));
     TRY(listen_open(httpd->options.listen, httpd->tokens == NULL, &httpd->listen_fd, &httpd->port, err));
     TRY(server_start(httpd, err));
-    if (pthread_create(&httpd->watch, NULL, watch_main, httpd) == 0)
-        return STATUS_OK;
-    server_stop_all(httpd);
-    return err_set(err, STATUS_UNAVAILABLE, "the watch thread of the HTTP server did not start");
+    const enum status s = start_threads(httpd, err);
+    if (s != STATUS_OK)
+        server_stop_all(httpd);
+    return s;
 }
 
 enum status httpd_start(const struct httpd_options *options, struct httpd **ret, struct err *err)
@@ -158,8 +181,6 @@ static void settle(struct httpd *httpd)
         if (pthread_cond_timedwait(&httpd->settled, &httpd->mutex, &until) != 0)
             break;
     }
-    httpd->stopped = true;
-    pthread_cond_signal(&httpd->tick);
     pthread_mutex_unlock(&httpd->mutex);
 }
 
@@ -167,9 +188,9 @@ void httpd_stop(struct httpd *httpd)
 {
     if (httpd == NULL)
         return;
-    server_quiesce(&httpd->servers[httpd->n_servers - 1]);
+    accept_stop(httpd);
     settle(httpd);
-    pthread_join(httpd->watch, NULL);
+    stop_watch(httpd);
     server_stop_all(httpd);
     httpd_free(httpd);
 }

@@ -13,8 +13,8 @@
  *
  * Limits come before work: a body longer than the route's cap is refused from its Content-Length, or where the cap is
  * passed when it has none; a request that is not complete after deadline_ms is dropped, however steadily it trickles;
- * a kept-alive connection may be idle for 30 s.  A path segment is decoded after the path was split, so "a%2Fb" is one
- * segment.
+ * a kept-alive connection may be idle for 30 s; clients beyond max_connections wait until one closes.  A path segment
+ * is decoded after the path was split, so "a%2Fb" is one segment.
  *
  * Who may: without a token file everyone on this machine may do everything, only loopback can be bound, and a request
  * whose Host or Origin is not this machine is refused, so that no web page in the operator's browser reaches the API.

@@ -42,7 +42,6 @@ struct connection {
 
 struct server {
     struct MHD_Daemon *mhd;
-    int fd;           /* ours once it is quiesced; closed after mhd has stopped */
     char *cert, *key; /* the PEM texts, which mhd borrows; NULL: plain HTTP */
 };
 
@@ -85,21 +84,27 @@ struct httpd {
     struct httpd_options options; /* texts owned */
     unsigned max_streams;
     int64_t deadline_ns;
-    int listen_fd; /* every server listens on a copy of it */
+    int listen_fd;
     int port;
-    struct server servers[HTTPD_SERVERS_MAX]; /* start, reload and stop only; the last is the current one */
-    size_t n_servers;
+    pthread_mutex_t handing;                  /* a connection to a server; inside it mutex may be taken */
+    struct server servers[HTTPD_SERVERS_MAX]; /* [handing]; the last gets the new connections */
+    size_t n_servers;                         /* [handing] */
+    pthread_t accept;
 
     pthread_mutex_t mutex;
     pthread_cond_t settled; /* busy or in_flight fell */
     pthread_cond_t tick;    /* the watch thread has something new to look at */
+    pthread_cond_t room;    /* a connection was closed, or closing began */
     pthread_t watch;
     struct tokens *tokens;          /* [m] NULL: open */
     struct connection *connections; /* [m] */
+    unsigned n_connections;         /* [m] that MHD said it began; not all are in the list if memory was short */
+    unsigned n_handed;              /* [m] that MHD has yet to begin */
     struct httpd_request *streams;  /* [m] */
     unsigned n_streams;             /* [m] */
     int64_t busy;                   /* [m] */
     struct httpd_counts counts;     /* [m] */
+    bool closing;                   /* [m] no more connections */
     bool stopping, stopped;         /* [m] */
 };
 
@@ -109,10 +114,14 @@ MUST_CHECK enum status listen_open(const char *address, bool loopback_only, int 
 
 /* server.c: a new current server with the certificate as it is now on disk; on failure the old one goes on. */
 MUST_CHECK enum status server_start(struct httpd *httpd, struct err *err);
-/* Accept no more connections. */
-void server_quiesce(struct server *server);
+/* MHD owns fd from here on, also where it refuses it. */
+MUST_CHECK bool server_take(struct httpd *httpd, int fd, const struct sockaddr *address, socklen_t length);
 /* All of them; nothing may be suspended. */
 void server_stop_all(struct httpd *httpd);
+
+/* accept.c: the thread that accepts connections, and its end. */
+void *accept_main(void *httpd);
+void accept_stop(struct httpd *httpd);
 
 /* origin.c: whether Host names this machine and Origin (NULL: none) is the same place; see httpd.h, "who may". */
 bool origin_is_local(const char *host, const char *origin);

@@ -1,6 +1,3 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "base/core/file.h"
 #include "base/core/mem.h"
 #include "base/httpd/internal.h"
@@ -44,24 +41,22 @@ static struct MHD_Daemon *start_mhd(struct httpd *httpd, const struct server *se
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)watch_on_connection, httpd},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)request_on_line, httpd},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_on_completed, httpd},
-        {MHD_OPTION_LISTEN_SOCKET, server->fd, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, o->max_connections, NULL},
+        /* MHD divides it among its threads; accept.c keeps the real limit, however the connections are spread. */
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)o->max_connections * o->threads, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, HTTPD_IDLE_MS / 1000, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_PER_CONNECTION, NULL},
         {server->cert != NULL ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, server->cert},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, server->key},
         {MHD_OPTION_END, 0, NULL},
     };
-    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                           (server->cert != NULL ? MHD_USE_TLS : 0);
+    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+                           MHD_USE_ITC | (server->cert != NULL ? MHD_USE_TLS : 0);
     return MHD_start_daemon(flags, 0, NULL, NULL, request_on_data, httpd, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 static void server_done(struct server *server)
 {
-    if (server->fd >= 0)
-        close(server->fd);
     mem_free(server->cert);
     mem_free(server->key);
 }
@@ -69,17 +64,11 @@ static void server_done(struct server *server)
 static enum status start(struct httpd *httpd, struct server *server, struct err *err)
 {
     TRY(read_tls(server, &httpd->options, err));
-    server->fd = fcntl(httpd->listen_fd, F_DUPFD_CLOEXEC, 0);
-    if (server->fd < 0)
-        return err_errno(err, "listen %s", httpd->options.listen);
     server->mhd = start_mhd(httpd, server);
-    if (server->mhd != NULL)
-        return STATUS_OK;
-    server->fd = -1; /* MHD closed it */
-    return not_started(httpd, server, err);
+    return server->mhd != NULL ? STATUS_OK : not_started(httpd, server, err);
 }
 
-/* Stops the retired ones whose last client has gone. */
+/* [handing] held.  Stops the retired ones whose last client has gone. */
 static void reap(struct httpd *httpd)
 {
     size_t kept = 0;
@@ -97,29 +86,37 @@ static void reap(struct httpd *httpd)
     httpd->n_servers = kept;
 }
 
-enum status server_start(struct httpd *httpd, struct err *err)
+/* [handing] held. */
+static enum status start_next(struct httpd *httpd, struct err *err)
 {
     reap(httpd);
     if (httpd->n_servers == HTTPD_SERVERS_MAX)
         return err_set(err, STATUS_CONFLICT, "connections of %d earlier certificates are still open; try again later",
                        HTTPD_SERVERS_MAX);
-    struct server server = {.fd = -1};
+    struct server server = {0};
     const enum status s = start(httpd, &server, err);
-    if (s != STATUS_OK) {
+    if (s == STATUS_OK)
+        httpd->servers[httpd->n_servers++] = server;
+    else
         server_done(&server);
-        return s;
-    }
-    if (httpd->n_servers > 0)
-        server_quiesce(&httpd->servers[httpd->n_servers - 1]);
-    httpd->servers[httpd->n_servers++] = server;
-    return STATUS_OK;
+    return s;
 }
 
-void server_quiesce(struct server *server)
+enum status server_start(struct httpd *httpd, struct err *err)
 {
-    /* The descriptor is ours again, but MHD's threads may use it until they end. */
-    const int fd = MHD_quiesce_daemon(server->mhd);
-    server->fd = fd >= 0 ? fd : server->fd;
+    pthread_mutex_lock(&httpd->handing);
+    const enum status s = start_next(httpd, err);
+    pthread_mutex_unlock(&httpd->handing);
+    return s;
+}
+
+bool server_take(struct httpd *httpd, int fd, const struct sockaddr *address, socklen_t length)
+{
+    pthread_mutex_lock(&httpd->handing);
+    struct MHD_Daemon *mhd = httpd->servers[httpd->n_servers - 1].mhd;
+    const bool taken = MHD_add_connection(mhd, fd, address, length) == MHD_YES;
+    pthread_mutex_unlock(&httpd->handing);
+    return taken;
 }
 
 void server_stop_all(struct httpd *httpd)

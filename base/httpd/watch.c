@@ -6,21 +6,29 @@
 #include "base/core/mem.h"
 #include "base/httpd/internal.h"
 
-static void connection_started(struct httpd *httpd, struct MHD_Connection *mhd, void **ret)
+/* [m] held. */
+static void connection_listed(struct httpd *httpd, struct connection *c, int fd)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct connection *c = info != NULL ? mem_alloc(1, sizeof *c) : NULL;
-    *ret = c;
-    if (c == NULL)
-        return; /* its requests are refused */
-    c->fd = info->connect_fd;
+    c->fd = fd;
     atomic_store(&c->expires_ns, clock_monotonic_ns() + httpd->deadline_ns);
-    pthread_mutex_lock(&httpd->mutex);
     c->next = httpd->connections;
     c->link = &httpd->connections;
     if (c->next != NULL)
         c->next->link = &c->next;
     httpd->connections = c;
+}
+
+static void connection_started(struct httpd *httpd, struct MHD_Connection *mhd, void **ret)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct connection *c = info != NULL ? mem_alloc(1, sizeof *c) : NULL;
+    *ret = c;
+    pthread_mutex_lock(&httpd->mutex);
+    httpd->n_connections++;
+    if (httpd->n_handed > 0)
+        httpd->n_handed--;
+    if (c != NULL) /* else its requests are refused */
+        connection_listed(httpd, c, info->connect_fd);
     pthread_mutex_unlock(&httpd->mutex);
 }
 
@@ -34,12 +42,14 @@ void watch_on_connection(void *context, struct MHD_Connection *mhd, void **socke
     }
     struct connection *c = *socket_context;
     *socket_context = NULL;
-    if (c == NULL)
-        return;
     pthread_mutex_lock(&httpd->mutex);
-    *c->link = c->next;
-    if (c->next != NULL)
-        c->next->link = c->link;
+    httpd->n_connections--;
+    pthread_cond_signal(&httpd->room);
+    if (c != NULL) {
+        *c->link = c->next;
+        if (c->next != NULL)
+            c->next->link = c->link;
+    }
     pthread_mutex_unlock(&httpd->mutex);
     mem_free(c);
 }
