@@ -1,7 +1,8 @@
 /* trimtab-experimentd: the experiment API.
  *
- * Start: folder, ranker, store, server, then DIR/address.  SIGTERM or SIGINT: DIR/address goes, the server finishes
- * what it accepted while the writer still runs, then the writer.  SIGHUP: tokens and certificates are read again. */
+ * Start: folder, model, store, server, then DIR/address.  SIGTERM or SIGINT: DIR/address goes, the server finishes
+ * what it accepted while the writer still runs, then the writer.  SIGHUP: tokens and certificates are read again, then
+ * the model and its dataset, beside the ones that serve. */
 #include <gsl/gsl_errno.h>
 #include <signal.h>
 #include <string.h>
@@ -23,7 +24,6 @@ struct settings {
 struct daemon {
     struct clock clock;
     struct folder folder;
-    struct ranker *ranker;
     struct store *store;
     struct service service;
     struct httpd *httpd;
@@ -46,6 +46,21 @@ static enum status check_settings(const struct settings *set, struct err *err)
     return STATUS_OK;
 }
 
+static enum status read_model(const struct settings *set, struct scorer **ret, struct err *err)
+{
+    struct ranker *ranker = NULL;
+    TRY(ranker_open(set->model, set->dataset, &ranker, err));
+    return scorer_new(&SCORER_RANKER, ranker, ret, err);
+}
+
+static enum status open_store(struct daemon *d, const struct settings *set, struct err *err)
+{
+    const struct store_options options = {d->folder.path, &d->clock, (size_t)set->hot_mb << 20};
+    TRY(store_open(&options, &d->store, err));
+    service_init(&d->service, d->store);
+    return STATUS_OK;
+}
+
 static enum status start(struct daemon *d, const struct settings *set, struct err *err)
 {
     if (set->fake_clock >= 0)
@@ -54,12 +69,14 @@ static enum status start(struct daemon *d, const struct settings *set, struct er
         clock_init_real(&d->clock);
     TRY(check_settings(set, err));
     TRY(folder_open(&d->folder, set->data, err));
-    TRY(ranker_open(set->model, set->dataset, &d->ranker, err));
-    struct store_options options = {d->folder.path, &d->clock, ranker_model_hash(d->ranker), (size_t)set->hot_mb << 20};
-    TRY(store_open(&options, &d->store, err));
-    struct scorer scorer = {&SCORER_RANKER, d->ranker};
-    TRY(service_init(&d->service, d->store, &scorer, err));
-    TRY(service_check_heads(&d->service, err));
+    struct scorer *scorer = NULL;
+    TRY(read_model(set, &scorer, err));
+    enum status s = open_store(d, set, err);
+    if (s != STATUS_OK) {
+        scorer_release(scorer);
+        return s;
+    }
+    TRY(service_swap(&d->service, scorer, err));
     struct httpd_options httpd = set->httpd;
     httpd.routes = SERVICE_ROUTES;
     httpd.context = &d->service;
@@ -76,19 +93,44 @@ static void stop(struct daemon *d)
     httpd_stop(d->httpd);
     service_done(&d->service);
     store_close(d->store);
-    ranker_close(d->ranker);
     folder_close(&d->folder);
 }
 
-static void wait_for_signals(struct daemon *d, const sigset_t *signals)
+static void reload_tokens(struct daemon *d)
+{
+    struct err err = ERR_INIT;
+    if (httpd_reload(d->httpd, &err) == STATUS_OK)
+        log_event(LOG_INFO, "reloaded", NULL);
+    else
+        log_event(LOG_WARN, "the old tokens stay", "reason", err.text, NULL);
+}
+
+static void log_model(struct daemon *d, const char *msg)
+{
+    struct scorer *scorer = service_scorer(&d->service);
+    log_event(LOG_INFO, msg, "hash", scorer_hash(scorer), NULL);
+    scorer_release(scorer);
+}
+
+static void reload_model(struct daemon *d, const struct settings *set)
+{
+    struct err err = ERR_INIT;
+    struct scorer *scorer = NULL;
+    enum status s = read_model(set, &scorer, &err);
+    if (s == STATUS_OK)
+        s = service_swap(&d->service, scorer, &err);
+    if (s == STATUS_OK)
+        log_model(d, "the model was read again");
+    else
+        log_event(LOG_WARN, "the old model stays", "reason", err.text, NULL);
+}
+
+static void wait_for_signals(struct daemon *d, const struct settings *set, const sigset_t *signals)
 {
     int number = 0;
     while (sigwait(signals, &number) == 0 && number == SIGHUP) {
-        struct err err = ERR_INIT;
-        if (httpd_reload(d->httpd, &err) == STATUS_OK)
-            log_event(LOG_INFO, "reloaded", NULL);
-        else
-            log_event(LOG_WARN, "the old tokens stay", "reason", err.text, NULL);
+        reload_tokens(d);
+        reload_model(d, set);
     }
     log_event(LOG_INFO, "stopping", NULL);
 }
@@ -113,7 +155,7 @@ static int run(int n_operands, char **operands)
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     enum status s = start(&d, &settings, &err);
     if (s == STATUS_OK)
-        wait_for_signals(&d, &signals);
+        wait_for_signals(&d, &settings, &signals);
     else
         log_event(LOG_ERROR, "cannot start", "reason", err.text, NULL);
     stop(&d);
@@ -126,8 +168,9 @@ int main(int argc, char **argv)
     static const struct opt OPTIONS[] = {
         HTTPD_OPTIONS(settings.httpd),
         {"data", OPT_TEXT, &settings.data, "DIR", "where the database lives (made with mode 0700)", 0, 0},
-        {"model", OPT_TEXT, &settings.model, "FILE", "made by trimtab-ranker train", 0, 0},
-        {"dataset", OPT_TEXT, &settings.dataset, "FILE", "made by trimtab-ranker import: users and items", 0, 0},
+        {"model", OPT_TEXT, &settings.model, "FILE", "made by trimtab-ranker train; read again on SIGHUP", 0, 0},
+        {"dataset", OPT_TEXT, &settings.dataset, "FILE",
+         "made by trimtab-ranker import: users and items; read again with the model", 0, 0},
         {"threads", OPT_INT, &settings.threads, "N", "threads that read, score and answer", 1, 256},
         {"hot-mb", OPT_INT, &settings.hot_mb, "MB", "memory for units and event ids of live rounds; then new ones wait",
          1, 1048576},
@@ -137,7 +180,8 @@ int main(int argc, char **argv)
         OPT_END,
     };
     static const struct opt_command COMMANDS[] = {
-        {NULL, "", "serves the experiment API until SIGTERM", OPTIONS, 0, 0, run},
+        {NULL, "", "serves the experiment API until SIGTERM; SIGHUP reads tokens, certificate and model again", OPTIONS,
+         0, 0, run},
         {NULL, NULL, NULL, NULL, 0, 0, NULL},
     };
     gsl_set_error_handler_off();

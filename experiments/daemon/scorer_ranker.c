@@ -44,5 +44,10 @@ static enum status score(const void *model, void *scratch, const char *user, con
     return ranker_score(model, scratch, user, context, n_context, n, items, p, err);
 }
 
-const struct scorer_type SCORER_RANKER = {n_heads,    head_name,   head_mean,    head_sd,
-                                          model_hash, scratch_new, scratch_free, score};
+static void close_ranker(void *model)
+{
+    ranker_close(model);
+}
+
+const struct scorer_type SCORER_RANKER = {n_heads,     head_name,    head_mean, head_sd,     model_hash,
+                                          scratch_new, scratch_free, score,     close_ranker};

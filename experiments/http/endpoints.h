@@ -37,7 +37,7 @@ MUST_CHECK enum status call_body(const struct call *call, struct json_at *ret, s
 /* The body of a request as a document. */
 MUST_CHECK enum status endpoint_parse_body(const struct httpd_request *request, struct json **ret, struct err *err);
 /* STATUS_UNPROCESSABLE naming the first head that the model lacks, and those it has. */
-MUST_CHECK enum status endpoint_check_heads(const struct service *service, const struct experiment_plan *plan,
+MUST_CHECK enum status endpoint_check_heads(struct service *service, const struct experiment_plan *plan,
                                             struct err *err);
 
 #endif

@@ -45,15 +45,16 @@ static void write_round(struct json_writer *w, const struct experiment_info *inf
 }
 
 struct writing {
-    struct json_writer w;
-    struct service *service;
+    struct json_writer *w;
+    struct store *store;
+    const struct scorer *scorer; /* the one that serves */
 };
 
 static void write_experiment(void *context, const struct experiment_info *info)
 {
     struct writing *writing = context;
-    struct json_writer *w = &writing->w;
-    const struct scorer *scorer = &writing->service->scorer;
+    struct json_writer *w = writing->w;
+    const struct scorer *scorer = writing->scorer;
     struct json_at item = {0};
     json_write_object(w);
     json_write_key_text(w, "experiment", info->name);
@@ -61,8 +62,8 @@ static void write_experiment(void *context, const struct experiment_info *info)
         json_write_key(w, item.key);
         json_write_value(w, &item);
     }
-    json_write_key_int(w, "now_ms", store_now_ms(writing->service->store));
-    json_write_key_text(w, "model_hash", scorer->type->model_hash(scorer->model));
+    json_write_key_int(w, "now_ms", store_now_ms(writing->store));
+    json_write_key_text(w, "model_hash", scorer_hash(scorer));
     write_head_stats(w, scorer, info->plan);
     json_write_key(w, "default");
     json_write_object(w);
@@ -79,11 +80,22 @@ static void write_experiment(void *context, const struct experiment_info *info)
     json_write_object_end(w);
 }
 
+/* One experiment, or all when name is NULL. */
+static enum status write_experiments(struct store *store, struct call *call, const char *name, struct json_writer *w,
+                                     struct err *err)
+{
+    struct scorer *scorer = service_scorer(call->service);
+    struct writing writing = {w, store, scorer};
+    enum status s = store_experiments(store, name, write_experiment, &writing, err);
+    scorer_release(scorer);
+    return s;
+}
+
 static enum status get_run(struct store *store, struct call *call, struct err *err)
 {
-    struct writing writing = {.service = call->service};
-    json_writer_init(&writing.w, httpd_reply(call->request));
-    return store_experiments(store, call->experiment, write_experiment, &writing, err);
+    struct json_writer w;
+    json_writer_init(&w, httpd_reply(call->request));
+    return write_experiments(store, call, call->experiment, &w, err);
 }
 
 enum status endpoint_experiment_get(struct httpd_request *request, void *context, struct err *err)
@@ -93,14 +105,14 @@ enum status endpoint_experiment_get(struct httpd_request *request, void *context
 
 static enum status list_run(struct store *store, struct call *call, struct err *err)
 {
-    struct writing writing = {.service = call->service};
-    json_writer_init(&writing.w, httpd_reply(call->request));
-    json_write_object(&writing.w);
-    json_write_key(&writing.w, "experiments");
-    json_write_array(&writing.w);
-    TRY(store_experiments(store, NULL, write_experiment, &writing, err));
-    json_write_array_end(&writing.w);
-    json_write_object_end(&writing.w);
+    struct json_writer w;
+    json_writer_init(&w, httpd_reply(call->request));
+    json_write_object(&w);
+    json_write_key(&w, "experiments");
+    json_write_array(&w);
+    TRY(write_experiments(store, call, NULL, &w, err));
+    json_write_array_end(&w);
+    json_write_object_end(&w);
     return STATUS_OK;
 }
 

@@ -16,13 +16,25 @@ enum status endpoint_readyz(struct httpd_request *request, void *context, struct
     struct service *service = context;
     if (store_waiting(service->store) > WAITING_MAX)
         return err_set(err, STATUS_UNAVAILABLE, "more than %d writes wait", WAITING_MAX);
-    buf_text(httpd_reply(request), "{\"status\":\"ok\"}");
+    struct scorer *scorer = service_scorer(service);
+    buf_printf(httpd_reply(request), "{\"status\":\"ok\",\"model_hash\":\"%s\"}", scorer_hash(scorer));
+    scorer_release(scorer);
     return buf_status(httpd_reply(request), err);
 }
 
 static void counter(struct buf *out, const char *name, const char *label, _Atomic int64_t *value)
 {
     buf_printf(out, "trimtab_%s_total{result=\"%s\"} %lld\n", name, label, (long long)atomic_load(value));
+}
+
+static void write_model(struct buf *out, struct service *service)
+{
+    struct scorer *scorer = service_scorer(service);
+    buf_printf(out,
+               "# HELP trimtab_model_info the model that serves\n# TYPE trimtab_model_info gauge\n"
+               "trimtab_model_info{hash=\"%s\"} 1\n",
+               scorer_hash(scorer));
+    scorer_release(scorer);
 }
 
 static void write_http(struct buf *out, struct httpd *httpd)
@@ -63,6 +75,7 @@ enum status endpoint_metrics(struct httpd_request *request, void *context, struc
                "# HELP trimtab_hot_bytes memory of the live rounds\n# TYPE trimtab_hot_bytes gauge\n"
                "trimtab_hot_bytes %zu\n",
                store_hot_bytes(service->store));
+    write_model(out, service);
     write_http(out, service->httpd);
     return buf_status(out, err);
 }

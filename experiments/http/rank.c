@@ -1,6 +1,7 @@
 /* POST /v1/rank
  *
- *   server's thread:  decode, score every head, decide under the current view, compose the reply
+ *   server's thread:  decode, score every head by the model that serves, decide under the current view, compose the
+ *                     reply
  *   writer's thread:  record the exposure under that very view; when the view has changed meanwhile, decide and compose
  *                     again (the scores do not depend on the arm), so a closed round never counts a late request
  *
@@ -19,6 +20,7 @@ struct rank_call {
     struct httpd_request *request;
     struct rank_request in;
     struct rank_scores scores;
+    struct scorer *scorer; /* that gave them: another model may serve meanwhile */
     struct view *view;
     struct exposure exposure;
     uint8_t body_hash[DIGEST_SIZE];
@@ -30,6 +32,7 @@ static void rank_free(struct rank_call *call)
 {
     rank_request_done(&call->in);
     rank_scores_done(&call->scores);
+    scorer_release(call->scorer);
     view_release(call->view);
     mem_free(call);
 }
@@ -80,7 +83,10 @@ static enum status compose(struct rank_call *call, bool full, struct err *err)
 {
     struct exposure *x = &call->exposure;
     struct buf *reply = httpd_reply(call->request);
-    *x = (struct exposure){.view = call->view, .unit = call->in.unit, .at_ms = store_now_ms(call->service->store)};
+    *x = (struct exposure){.view = call->view,
+                           .unit = call->in.unit,
+                           .at_ms = store_now_ms(call->service->store),
+                           .model_hash = scorer_hash(call->scorer)};
     size_t shown = view_assign(call->view, x->unit, &x->key);
     if (!view_eligible(call->view, call->in.n_attributes, call->in.attributes) || (full && shown != ARM_HOLDBACK))
         shown = ARM_NONE;
@@ -95,11 +101,13 @@ static enum status compose(struct rank_call *call, bool full, struct err *err)
     } else {
         sign(call);
     }
+    size_t items = 0;
     buf_clear(reply);
-    x->items = (int64_t)rank_write_reply(&call->in, &call->scores, &call->service->scorer, call->view, shown,
-                                         x->request_name ? x->request_name : call->request_id, reply);
+    TRY(rank_write_reply(&call->in, &call->scores, call->scorer, call->view, shown,
+                         x->request_name ? x->request_name : call->request_id, reply, &items, err));
+    x->items = (int64_t)items;
     x->reply = buf_string(reply);
-    return buf_status(reply, err);
+    return STATUS_OK;
 }
 
 static enum status decide_again(struct rank_call *call, enum exposure_result *ret, struct buf *known, struct err *err)
@@ -154,7 +162,8 @@ static enum status prepare(struct rank_call *call, struct err *err)
     TRY(store_view(call->service->store, call->in.experiment, &call->view, err));
     if (call->in.request_id)
         TRY(hash_body(call, err));
-    TRY(rank_score(&call->in, call->service, &call->scores, err));
+    call->scorer = service_scorer(call->service);
+    TRY(rank_score(&call->in, call->scorer, &call->scores, err));
     return compose(call, false, err);
 }
 

@@ -5,20 +5,14 @@
 #include "base/json/json_write.h"
 #include "experiments/http/rank_request.h"
 
-enum status rank_score(const struct rank_request *in, struct service *service, struct rank_scores *ret, struct err *err)
+enum status rank_score(const struct rank_request *in, struct scorer *scorer, struct rank_scores *ret, struct err *err)
 {
-    const struct scorer *scorer = &service->scorer;
-    void *scratch = NULL;
-    ret->n_heads = scorer->type->n_heads(scorer->model);
+    ret->n_heads = scorer_n_heads(scorer);
     ret->p = mem_alloc(in->n * ret->n_heads, sizeof *ret->p);
     ret->order = mem_alloc(in->n, sizeof *ret->order);
     if (!ret->p || !ret->order)
         return err_no_memory(err);
-    TRY(scratch_take(service->scratches, &scratch, err));
-    enum status s = scorer->type->score(scorer->model, scratch, in->user, in->context, in->n_context, in->n, in->items,
-                                        ret->p, err);
-    scratch_give(service->scratches, scratch);
-    return s;
+    return scorer_score(scorer, in->user, in->context, in->n_context, in->n, in->items, ret->p, err);
 }
 
 void rank_scores_done(struct rank_scores *scores)
@@ -41,14 +35,18 @@ struct heads {
     double weights[SCORER_MAX_HEADS]; /* by head of the model */
 };
 
-static void find_heads(const struct scorer *scorer, const struct view *view, size_t arm, struct heads *ret)
+static enum status find_heads(const struct scorer *scorer, const struct view *view, size_t arm, struct heads *ret,
+                              struct err *err)
 {
     const double *weights = view_weights(view, arm);
     *ret = (struct heads){0};
     for (size_t h = 0; h < view->n_heads; h++) {
-        if (scorer_find_head(scorer, view->heads[h], &ret->at[h]))
-            ret->weights[ret->at[h]] = weights[h];
+        if (!scorer_find_head(scorer, view->heads[h], &ret->at[h]))
+            return err_set(err, STATUS_UNAVAILABLE, "head %s of experiment %s is not in the model that serves now",
+                           view->heads[h], view->name);
+        ret->weights[ret->at[h]] = weights[h];
     }
+    return STATUS_OK;
 }
 
 static void write_item(struct json_writer *w, const char *id, double utility, const struct view *view,
@@ -69,13 +67,15 @@ static void write_item(struct json_writer *w, const char *id, double utility, co
     json_write_object_end(w);
 }
 
-size_t rank_write_reply(const struct rank_request *in, const struct rank_scores *scores, const struct scorer *scorer,
-                        const struct view *view, size_t arm, const char *request_id, struct buf *reply)
+enum status rank_write_reply(const struct rank_request *in, const struct rank_scores *scores,
+                             const struct scorer *scorer, const struct view *view, size_t arm, const char *request_id,
+                             struct buf *reply, size_t *ret_n, struct err *err)
 {
     struct json_writer w;
     struct heads heads;
-    find_heads(scorer, view, arm, &heads);
-    size_t n = utility_top(in->n, scores->n_heads, heads.weights, scores->p, in->items, in->k, scores->order);
+    TRY(find_heads(scorer, view, arm, &heads, err));
+    const size_t n = *ret_n =
+        utility_top(in->n, scores->n_heads, heads.weights, scores->p, in->items, in->k, scores->order);
     json_writer_init(&w, reply);
     json_write_object(&w);
     json_write_key(&w, "request_id");
@@ -99,5 +99,5 @@ size_t rank_write_reply(const struct rank_request *in, const struct rank_scores 
     }
     json_write_array_end(&w);
     json_write_object_end(&w);
-    return n;
+    return buf_status(reply, err);
 }

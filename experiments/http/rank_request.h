@@ -34,12 +34,15 @@ struct rank_scores {
     struct utility_entry *order; /* [n], scratch of rank_write_reply() */
     size_t n_heads;
 };
-MUST_CHECK enum status rank_score(const struct rank_request *in, struct service *service, struct rank_scores *ret,
+MUST_CHECK enum status rank_score(const struct rank_request *in, struct scorer *scorer, struct rank_scores *ret,
                                   struct err *err);
 void rank_scores_done(struct rank_scores *scores);
 
-/* Orders by the arm's weights and appends the reply; the number of items in it.  Failures show in buf_status(). */
-size_t rank_write_reply(const struct rank_request *in, const struct rank_scores *scores, const struct scorer *scorer,
-                        const struct view *view, size_t arm, const char *request_id, struct buf *reply);
+/* Orders by the arm's weights and appends the reply; *ret_n is the number of items in it.
+ * STATUS_UNAVAILABLE: the view has a head that the model lacks, as that of an experiment whose creation is being undone
+ * while another model takes over */
+MUST_CHECK enum status rank_write_reply(const struct rank_request *in, const struct rank_scores *scores,
+                                        const struct scorer *scorer, const struct view *view, size_t arm,
+                                        const char *request_id, struct buf *reply, size_t *ret_n, struct err *err);
 
 #endif

@@ -32,35 +32,44 @@ const struct httpd_route SERVICE_ROUTES[] = {
     {NULL, NULL, NULL, 0, NULL},
 };
 
-enum status service_init(struct service *service, struct store *store, const struct scorer *scorer, struct err *err)
+void service_init(struct service *service, struct store *store)
 {
-    size_t n = scorer->type->n_heads(scorer->model);
-    *service = (struct service){.store = store, .scorer = *scorer};
-    if (n < 1 || n > SCORER_MAX_HEADS)
-        return err_set(err, STATUS_UNPROCESSABLE, "the model has %zu heads: allowed are 1 to %d", n, SCORER_MAX_HEADS);
-    TRY(scratch_pool_new(scorer, &service->scratches, err));
+    *service = (struct service){.store = store};
+    pthread_mutex_init(&service->scorer_mutex, NULL);
     pthread_mutex_init(&service->units_mutex, NULL);
-    return STATUS_OK;
 }
 
 void service_done(struct service *service)
 {
-    if (!service->scratches)
+    if (!service->store)
         return;
-    scratch_pool_free(service->scratches);
+    scorer_release(service->scorer);
+    pthread_mutex_destroy(&service->scorer_mutex);
     pthread_mutex_destroy(&service->units_mutex);
-    service->scratches = NULL;
+    service->store = NULL;
 }
 
-enum status endpoint_check_heads(const struct service *service, const struct experiment_plan *plan, struct err *err)
+static struct scorer *take(struct service *service, struct scorer *const *from)
 {
-    const struct scorer *scorer = &service->scorer;
-    size_t head = 0, used = 0, n_heads = scorer->type->n_heads(scorer->model);
+    pthread_mutex_lock(&service->scorer_mutex);
+    struct scorer *scorer = *from ? scorer_keep(*from) : NULL;
+    pthread_mutex_unlock(&service->scorer_mutex);
+    return scorer;
+}
+
+struct scorer *service_scorer(struct service *service)
+{
+    return take(service, &service->scorer);
+}
+
+static enum status check_heads(const struct scorer *scorer, const struct experiment_plan *plan, struct err *err)
+{
+    size_t head = 0, used = 0;
     for (size_t h = 0; h < plan->n_heads; h++) {
         if (scorer_find_head(scorer, plan->heads[h], &head))
             continue;
         char known[400] = "";
-        for (size_t i = 0; i < n_heads && used < sizeof known; i++)
+        for (size_t i = 0; i < scorer_n_heads(scorer) && used < sizeof known; i++)
             used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
                                      scorer->type->head_name(scorer->model, i));
         return err_set(err, STATUS_UNPROCESSABLE, "heads[%zu] is \"%s\", which the model lacks: its heads are %s", h,
@@ -69,31 +78,61 @@ enum status endpoint_check_heads(const struct service *service, const struct exp
     return STATUS_OK;
 }
 
-struct head_check {
+/* By the model that serves and, between its check and its taking over, by the next. */
+enum status endpoint_check_heads(struct service *service, const struct experiment_plan *plan, struct err *err)
+{
+    struct scorer *const *const SLOTS[] = {&service->scorer, &service->next};
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < 2 && s == STATUS_OK; i++) {
+        struct scorer *scorer = take(service, SLOTS[i]);
+        if (scorer)
+            s = check_heads(scorer, plan, err);
+        scorer_release(scorer);
+    }
+    return s;
+}
+
+struct swap {
     struct service *service;
-    struct err err;
+    struct scorer *scorer;
+    struct err err; /* of the first experiment that the model does not fit */
 };
 
 static void check_experiment(void *context, const struct experiment_info *info)
 {
-    struct head_check *check = context;
-    if (check->err.status != STATUS_OK)
+    struct swap *swap = context;
+    if (swap->err.status != STATUS_OK)
         return;
-    check->err.status = endpoint_check_heads(check->service, info->plan, &check->err);
-    if (check->err.status != STATUS_OK)
-        err_wrap(&check->err, check->err.status, "experiment %s", info->name);
+    swap->err.status = check_heads(swap->scorer, info->plan, &swap->err);
+    if (swap->err.status != STATUS_OK)
+        err_wrap(&swap->err, swap->err.status, "experiment %s", info->name);
 }
 
-static enum status check_run(struct store *store, void *context, struct err *err)
+static enum status swap_run(struct store *store, void *context, struct err *err)
 {
-    return store_experiments(store, NULL, check_experiment, context, err);
+    struct swap *swap = context;
+    TRY(store_experiments(store, NULL, check_experiment, swap, err));
+    if (swap->err.status != STATUS_OK)
+        return err_set(err, swap->err.status, "%s", swap->err.text);
+    TRY(store_set_model(store, scorer_hash(swap->scorer), err));
+    pthread_mutex_lock(&swap->service->scorer_mutex);
+    swap->service->next = swap->scorer;
+    pthread_mutex_unlock(&swap->service->scorer_mutex);
+    return STATUS_OK;
 }
 
-enum status service_check_heads(struct service *service, struct err *err)
+enum status service_swap(struct service *service, struct scorer *scorer, struct err *err)
 {
-    struct head_check check = {service, ERR_INIT};
-    TRY(store_run(service->store, check_run, &check, err));
-    if (check.err.status != STATUS_OK && err)
-        *err = check.err;
-    return check.err.status;
+    struct swap swap = {service, scorer, ERR_INIT};
+    struct scorer *over = scorer;
+    const enum status s = store_run(service->store, swap_run, &swap, err);
+    pthread_mutex_lock(&service->scorer_mutex);
+    service->next = NULL;
+    if (s == STATUS_OK) {
+        over = service->scorer;
+        service->scorer = scorer;
+    }
+    pthread_mutex_unlock(&service->scorer_mutex);
+    scorer_release(over);
+    return s;
 }

@@ -14,22 +14,26 @@
 #include "experiments/store/store.h"
 
 struct service {
-    struct store *store; /* borrowed, as the next */
-    struct scorer scorer;
-    struct scratch_pool *scratches; /* owned */
-    struct httpd *_Atomic httpd;    /* for the counts in /metrics; NULL until the server runs */
+    struct store *store; /* borrowed */
+    pthread_mutex_t scorer_mutex;
+    struct scorer *scorer, *next; /* a reference to the one that serves; one that is about to; guarded by the mutex */
+    struct httpd *_Atomic httpd;  /* for the counts in /metrics; NULL until the server runs */
     pthread_mutex_t units_mutex;
     struct unit_call *units; /* being forgotten, the first at work (unit.c); guarded by the mutex */
     _Atomic int64_t ranks_served, ranks_default, ranks_repeated;
     _Atomic int64_t events_accepted, events_duplicate, events_late, events_orphan;
 };
 
-MUST_CHECK enum status service_init(struct service *service, struct store *store, const struct scorer *scorer,
-                                    struct err *err);
-void service_done(struct service *service);
-/* Whether the model has every head of every experiment; STATUS_UNPROCESSABLE names the experiment and the head.  Before
- * the server starts. */
-MUST_CHECK enum status service_check_heads(struct service *service, struct err *err);
+void service_init(struct service *service, struct store *store);
+void service_done(struct service *service); /* also one that is all zero */
+/* Serves with this model from now on, and notes it in every open round; durable on return.  Requests in flight end with
+ * the model they began with.  Once before the server starts, then whenever there is another model; not from two threads
+ * at once.  Takes the reference over, also on failure; then the one before serves on.
+ * STATUS_UNPROCESSABLE: it lacks a head of an experiment (the line names both)    STATUS_UNAVAILABLE: as any write */
+MUST_CHECK enum status service_swap(struct service *service, struct scorer *scorer, struct err *err);
+/* The one that serves; the caller releases it.  To be taken after the view that it is to score for: whatever
+ * experiments there are, the model that serves has their heads. */
+struct scorer *service_scorer(struct service *service);
 
 /* For httpd_options.routes, with the service as context. */
 extern const struct httpd_route SERVICE_ROUTES[];

@@ -88,6 +88,8 @@ enum status exposure_record(struct store *store, struct experiment *e, const str
     uint32_t unit = 0;
     store->dirty = true;
     TRY(exposure_unit(store, round, x, &unit, err));
+    if (x->model_hash)
+        TRY(models_note_ranked(store, round, x->model_hash, err));
     db_bind_int(stmt, 1, round->id);
     db_bind_int(stmt, 2, round->exposure_seq++);
     db_bind_int(stmt, 3, unit);

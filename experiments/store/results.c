@@ -30,6 +30,20 @@ static void write_sample_ratio(struct json_writer *w, const struct hot_round *ro
     json_write_object_end(w);
 }
 
+static void write_models(struct json_writer *w, const struct hot_round *round)
+{
+    json_write_key_text(w, "model_hash", round->models[0].hash);
+    json_write_key(w, "models");
+    json_write_array(w);
+    for (size_t i = 0; i < round->n_models; i++) {
+        json_write_object(w);
+        json_write_key_text(w, "model_hash", round->models[i].hash);
+        json_write_key_int(w, "from_ms", round->models[i].from_ms);
+        json_write_object_end(w);
+    }
+    json_write_array_end(w);
+}
+
 static void write_round(struct json_writer *w, const struct experiment *e, const struct hot_round *round,
                         int64_t as_of_ms, const char *digest)
 {
@@ -53,7 +67,7 @@ static void write_round(struct json_writer *w, const struct experiment *e, const
     else
         json_write_int(w, life->closed_ms);
     json_write_key_text(w, "digest", digest);
-    json_write_key_text(w, "model_hash", round->model_hash);
+    write_models(w, round);
     json_write_key_int(w, "late", round->tally.late);
     json_write_key_int(w, "orphan", round->orphans);
     json_write_key_int(w, "multi_arm_units", round->strays);

@@ -105,8 +105,7 @@ static enum status insert_round(struct store *store, struct experiment *e, int64
     db_bind_int(stmt, 2, n);
     db_bind_text(stmt, 3, buf_string(text));
     db_bind_int(stmt, 4, store_now_ms(store));
-    db_bind_text(stmt, 5, store->model_hash);
-    db_bind_int(stmt, 6, covariates);
+    db_bind_int(stmt, 5, covariates);
     TRY(db_run(stmt, err));
     *ret_id = db_last_id(store->db);
     stmt = store->sql[SQL_EXPERIMENT_NEXT];
@@ -131,7 +130,7 @@ static enum status open_round(struct store *store, struct experiment *e, int64_t
     round->covariates = covariates;
     round->plan = *plan;
     round->life = round_life_start(store_now_ms(store));
-    memcpy(round->model_hash, store->model_hash, sizeof round->model_hash);
+    TRY(models_note(store, round, store->model_hash, err));
     TRY(store_begin_tally(store, e, round, err));
     TRY(json_parse(text->data, text->length, NULL, &round->body, err));
     TRY(store_load_seen(store, e, round, err));

@@ -36,6 +36,11 @@ const char *const SCHEMA_STEPS[] = {
     "DELETE FROM requests WHERE NOT EXISTS (SELECT 1 FROM rounds r WHERE r.experiment = requests.experiment"
     " AND r.n = requests.round AND r.state < 2);"
     "CREATE INDEX requests_unit ON requests(unit);",
+    /* 4: a round may be served by several models */
+    "CREATE TABLE round_models(round INTEGER NOT NULL REFERENCES rounds(id), n INTEGER NOT NULL,"
+    " model_hash TEXT NOT NULL, from_ms INTEGER NOT NULL, PRIMARY KEY(round, n)) WITHOUT ROWID;"
+    "INSERT INTO round_models SELECT id, 0, model_hash, opened_ms FROM rounds;"
+    "ALTER TABLE rounds DROP COLUMN model_hash;",
 };
 const size_t SCHEMA_N_STEPS = sizeof SCHEMA_STEPS / sizeof *SCHEMA_STEPS;
 

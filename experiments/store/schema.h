@@ -3,11 +3,12 @@
  * Steps are appended, never edited (base/db/db.h).  Raw rows are appended in the order of their number inside a round,
  * so their B-trees grow at one end; no index has random keys except those over client-named requests.
  *
- *   meta         key -> value: the signing key, the fake clock
+ *   meta         key -> value: the signing key, the fake clock, the model that serves
  *   experiments  one row each; body is the canonical JSON of its PUT
  *   defaults     versions of the default weights, never changed
  *   rounds       one row each; state 0 open, 1 settling, 2 final; end 0 none, 1 units, 2 time, 3 stopped; covariates: 1
  *                when there were any at its start
+ *   round_models models that served a round while it was open, in the order in which they began to (models.c)
  *   arm_stops    arms that were stopped
  *   covariates   pre-period values * 1e6 by the units' names and the metric's index; round n uses, of each, the one
  *                with the largest from_round <= n, so what is posted while a round is live does not change it; what no
@@ -42,15 +43,16 @@ extern const size_t SCHEMA_N_STEPS;
                 "ORDER BY version DESC LIMIT ?2")                                                                      \
     X(DEFAULT_ADD, "INSERT INTO defaults(experiment, version, weights, reason, at_ms, if_version) "                    \
                    "VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                                                   \
-    X(ROUND_ADD, "INSERT INTO rounds(experiment, n, body, state, end, opened_ms, closed_ms, final_ms, model_hash, "    \
-                 "orphans, strays, covariates) VALUES(?1, ?2, ?3, 0, 0, ?4, 0, 0, ?5, 0, 0, ?6)")                      \
+    X(ROUND_ADD, "INSERT INTO rounds(experiment, n, body, state, end, opened_ms, closed_ms, final_ms, orphans, "       \
+                 "strays, covariates) VALUES(?1, ?2, ?3, 0, 0, ?4, 0, 0, 0, 0, ?5)")                                   \
     X(ROUND_GET, "SELECT id, body, state, opened_ms FROM rounds WHERE experiment = ?1 AND n = ?2")                     \
-    X(ROUND_LIVE,                                                                                                      \
-      "SELECT id, n, body, state, end, opened_ms, closed_ms, model_hash, orphans, strays, covariates FROM rounds "     \
-      "WHERE experiment = ?1 AND state < 2")                                                                           \
+    X(ROUND_LIVE, "SELECT id, n, body, state, end, opened_ms, closed_ms, orphans, strays, covariates FROM rounds "     \
+                  "WHERE experiment = ?1 AND state < 2")                                                               \
     X(ROUND_LIFE, "UPDATE rounds SET state = ?2, end = ?3, closed_ms = ?4, final_ms = ?5 WHERE id = ?1")               \
     X(ROUND_STRAYS, "UPDATE rounds SET orphans = ?2, strays = ?3 WHERE id = ?1")                                       \
     X(ROUND_REASON, "UPDATE rounds SET stop_reason = ?2 WHERE id = ?1")                                                \
+    X(ROUND_MODELS, "SELECT model_hash, from_ms FROM round_models WHERE round = ?1 ORDER BY n")                        \
+    X(ROUND_MODEL_ADD, "INSERT INTO round_models(round, n, model_hash, from_ms) VALUES(?1, ?2, ?3, ?4)")               \
     X(ARM_STOP, "INSERT INTO arm_stops(round, arm, at_ms, reason) VALUES(?1, ?2, ?3, ?4)")                             \
     X(ARM_STOPS, "SELECT arm FROM arm_stops WHERE round = ?1")                                                         \
     X(COVARIATE_PUT, "INSERT INTO covariates(experiment, unit, metric, from_round, value) VALUES(?1, ?2, ?3, ?4, ?5) " \

@@ -126,7 +126,7 @@ enum status store_run(struct store *store, enum status (*run)(struct store *stor
     return call.waiter.err.status;
 }
 
-static enum status meta_get(struct store *store, const char *key, void *ret, size_t n, bool *ret_there, struct err *err)
+enum status store_meta_get(struct store *store, const char *key, void *ret, size_t n, bool *ret_there, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_META_GET];
     db_bind_text(stmt, 1, key);
@@ -143,7 +143,7 @@ static enum status meta_get(struct store *store, const char *key, void *ret, siz
     return s;
 }
 
-static enum status meta_put(struct store *store, const char *key, const void *bytes, size_t n, struct err *err)
+enum status store_meta_put(struct store *store, const char *key, const void *bytes, size_t n, struct err *err)
 {
     struct db_stmt *stmt = store->sql[SQL_META_PUT];
     db_bind_text(stmt, 1, key);
@@ -154,11 +154,11 @@ static enum status meta_put(struct store *store, const char *key, const void *by
 static enum status load_key(struct store *store, struct err *err)
 {
     bool there = false;
-    TRY(meta_get(store, "key", store->key, sizeof store->key, &there, err));
+    TRY(store_meta_get(store, "key", store->key, sizeof store->key, &there, err));
     if (there)
         return STATUS_OK;
     TRY(rng_secret(store->key, sizeof store->key, err));
-    return meta_put(store, "key", store->key, sizeof store->key, err);
+    return store_meta_put(store, "key", store->key, sizeof store->key, err);
 }
 
 /* A fake clock goes on where it stood, so that restarts do not run time backwards. */
@@ -166,7 +166,7 @@ static enum status load_clock(struct store *store, struct err *err)
 {
     int64_t at = 0;
     bool there = false;
-    TRY(meta_get(store, "fake_clock", &at, sizeof at, &there, err));
+    TRY(store_meta_get(store, "fake_clock", &at, sizeof at, &there, err));
     if (!store->clock->fake || !there || at <= clock_now_ms(store->clock))
         return STATUS_OK;
     return clock_set(store->clock, at, err);
@@ -175,7 +175,7 @@ static enum status load_clock(struct store *store, struct err *err)
 enum status store_set_clock(struct store *store, int64_t now_ms, struct err *err)
 {
     TRY(clock_set(store->clock, now_ms, err));
-    TRY(meta_put(store, "fake_clock", &now_ms, sizeof now_ms, err));
+    TRY(store_meta_put(store, "fake_clock", &now_ms, sizeof now_ms, err));
     for (size_t i = 0; i < store->n_experiments; i++)
         TRY(store_advance(store, store->experiments[i], false, err));
     return STATUS_OK;
@@ -230,7 +230,6 @@ enum status store_open(const struct store_options *options, struct store **ret, 
     pthread_mutex_init(&store->mutex, NULL);
     store->clock = options->clock;
     store->hot_max = options->hot_max;
-    snprintf(store->model_hash, sizeof store->model_hash, "%s", options->model_hash);
     enum status s = rng_secret(&nonce, sizeof nonce, err);
     atomic_init(&store->nonce, nonce);
     if (s == STATUS_OK)

@@ -31,10 +31,9 @@
 struct store;
 
 struct store_options {
-    const char *folder;     /* made with mode 0700 when it is not there; holds experiments.db */
-    struct clock *clock;    /* borrowed; a fake one is moved to where it stood when the store was last open */
-    const char *model_hash; /* copied; 64 characters */
-    size_t hot_max;         /* bytes of all live rounds; 0: no limit */
+    const char *folder;  /* made with mode 0700 when it is not there; holds experiments.db */
+    struct clock *clock; /* borrowed; a fake one is moved to where it stood when the store was last open */
+    size_t hot_max;      /* bytes of all live rounds; 0: no limit */
 };
 
 /* Opens, migrates, rebuilds, starts the writer. */
@@ -73,6 +72,10 @@ uint64_t store_nonce(struct store *store);
 /* [writer] Sets a fake clock; ends that have come take effect at once.  STATUS_CONFLICT on a real clock, STATUS_INVALID
  * backwards. */
 MUST_CHECK enum status store_set_clock(struct store *store, int64_t now_ms, struct err *err);
+
+/* [writer] The model that serves from now on, by its hash (64 characters): noted in the open rounds that another one
+ * served last, and in those that are opened.  A store that was never told has the hash "". */
+MUST_CHECK enum status store_set_model(struct store *store, const char *hash, struct err *err);
 
 /* [writer] Experiments.  body is the document of the PUT.  *ret_new: it was not there; STATUS_CONFLICT: another body.
  */
@@ -143,6 +146,7 @@ struct exposure {
     struct key128 key;
     int64_t at_ms;
     int64_t items;
+    const char *model_hash; /* of the model that ranked; NULL: none of ours */
     /* A request that the client named; NULL: the server did.  body_hash [DIGEST_SIZE] tells repetitions from misuse. */
     const char *request_name;
     const uint8_t *body_hash;

@@ -15,6 +15,12 @@
 #include "experiments/store/schema.h"
 #include "experiments/store/store.h"
 
+/* A model that served a round while it was open. */
+struct round_model {
+    char hash[DIGEST_HEX_SIZE];
+    int64_t from_ms;
+};
+
 /* A live round. */
 struct hot_round {
     int64_t id, number;
@@ -22,8 +28,9 @@ struct hot_round {
     struct round_plan plan;
     struct round_life life;
     bool stopped[PLAN_MAX_ARMS];
-    bool covariates;                  /* there were any at its start */
-    char model_hash[DIGEST_HEX_SIZE]; /* of the model that served it when it was opened */
+    bool covariates; /* there were any at its start */
+    size_t n_models;
+    struct round_model *models; /* [n_models], the first from its opening on */
     struct tally tally;
     struct keymap units, events;
     int64_t exposure_seq, event_seq; /* the next */
@@ -52,8 +59,8 @@ struct experiment {
 
 struct store {
     struct clock *clock;              /* const */
-    char model_hash[DIGEST_HEX_SIZE]; /* const */
     uint8_t key[REQUEST_KEY_SIZE];    /* const */
+    char model_hash[DIGEST_HEX_SIZE]; /* of the model that serves */
     _Atomic uint64_t nonce;
     size_t hot_max;           /* const */
     _Atomic size_t hot_bytes; /* of the live rounds, when the job started */
@@ -93,6 +100,11 @@ MUST_CHECK enum status store_publish(struct store *store, struct experiment *e, 
 void store_drop_views(struct store *store);
 
 /* store.c */
+/* A value of n bytes in the table meta; another length is STATUS_CORRUPT. */
+MUST_CHECK enum status store_meta_get(struct store *store, const char *key, void *ret, size_t n, bool *ret_there,
+                                      struct err *err);
+MUST_CHECK enum status store_meta_put(struct store *store, const char *key, const void *bytes, size_t n,
+                                      struct err *err);
 MUST_CHECK enum status store_find(struct store *store, const char *name, struct experiment **ret, struct err *err);
 /* Whether the live rounds hold all they may. */
 bool store_full(const struct store *store);
@@ -112,6 +124,16 @@ MUST_CHECK enum status covariates_load(struct store *store, const struct experim
 /* rounds.c */
 /* Closes and freezes what is due.  stop: by hand. */
 MUST_CHECK enum status store_advance(struct store *store, struct experiment *e, bool stop, struct err *err);
+
+/* models.c */
+/* The model that served last, from meta. */
+MUST_CHECK enum status models_load_current(struct store *store, struct err *err);
+MUST_CHECK enum status models_load(struct store *store, struct hot_round *round, struct err *err);
+/* The model began to serve the round now; nothing to do when it was the last to do so. */
+MUST_CHECK enum status models_note(struct store *store, struct hot_round *round, const char *hash, struct err *err);
+/* The same of a model that ranked for the round, which may have been noted before the last one. */
+MUST_CHECK enum status models_note_ranked(struct store *store, struct hot_round *round, const char *hash,
+                                          struct err *err);
 
 /* exposures.c */
 enum { REQUEST_KEPT_MS = 86400000 };

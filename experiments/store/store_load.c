@@ -14,6 +14,7 @@ void hot_round_free(struct hot_round *round)
     tally_done(&round->tally);
     keymap_done(&round->units);
     keymap_done(&round->events);
+    mem_free(round->models);
     seen_release(round->seen);
     mem_free(round->before);
     mem_free(round);
@@ -234,10 +235,9 @@ static enum status load_round_row(struct store *store, struct experiment *e, boo
         round->life =
             (struct round_life){(enum round_state)db_column_int(stmt, 3), (enum end_reason)db_column_int(stmt, 4),
                                 db_column_int(stmt, 5), db_column_int(stmt, 6), 0};
-        snprintf(round->model_hash, sizeof round->model_hash, "%s", db_column_text(stmt, 7));
-        round->orphans = db_column_int(stmt, 8);
-        round->strays = db_column_int(stmt, 9);
-        round->covariates = db_column_int(stmt, 10) != 0;
+        round->orphans = db_column_int(stmt, 7);
+        round->strays = db_column_int(stmt, 8);
+        round->covariates = db_column_int(stmt, 9) != 0;
         s = parse(db_column_text(stmt, 2), &round->body, err);
     }
     db_reset(stmt);
@@ -291,6 +291,7 @@ static enum status load_round(struct store *store, struct experiment *e, struct 
     struct json_at root = json_root(round->body);
     TRY(definition_round(&root, &e->plan, &round->plan, err));
     TRY(store_begin_tally(store, e, round, err));
+    TRY(models_load(store, round, err));
     TRY(load_stops(store, round, err));
     TRY(load_units(store, e, round, err));
     TRY(load_exposures(store, round, err));
@@ -328,7 +329,9 @@ static enum status load_experiments(struct store *store, struct err *err)
 enum status store_rebuild(struct store *store, struct err *err)
 {
     store_forget(store);
-    enum status s = load_experiments(store, err);
+    enum status s = models_load_current(store, err);
+    if (s == STATUS_OK)
+        s = load_experiments(store, err);
     for (size_t i = 0; i < store->n_experiments && s == STATUS_OK; i++) {
         struct experiment *e = store->experiments[i];
         s = load_default(store, e, err);

@@ -17,18 +17,18 @@ enum { THREADS = 12, PATIENCE = 2000 };
 static int64_t port = 0, requests = 500, units = 80;
 static const char *experiment = "feed";
 static _Atomic int64_t next_request, repeats, refused;
-static volatile sig_atomic_t stopping;
+static atomic_bool stopping; /* lock-free: the handler may set it */
 
 static void stop(int unused)
 {
     (void)unused;
-    stopping = 1;
+    atomic_store(&stopping, true);
 }
 
 /* The next request's number, or -1: there is none. */
 static int64_t take(void)
 {
-    if (stopping || atomic_load(&refused))
+    if (atomic_load(&stopping) || atomic_load(&refused))
         return -1;
     const int64_t i = atomic_fetch_add(&next_request, 1);
     return i < requests ? i : -1;

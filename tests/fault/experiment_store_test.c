@@ -16,6 +16,7 @@
 
 enum { START = 1000000 };
 static const char MODEL[] = "00000000000000000000000000000000000000000000000000000000fa4e5c03";
+static const char MODEL_BEFORE[] = "000000000000000000000000000000000000000000000000000000000000be40";
 
 struct rig {
     char folder[64];
@@ -31,7 +32,7 @@ static void rig_open(struct rig *rig)
         assert_non_null(mkdtemp(rig->folder));
     }
     clock_init_fake(&rig->clock, START);
-    assert_ok(store_open(&(struct store_options){rig->folder, &rig->clock, MODEL, 0}, &rig->store, &err), &err);
+    assert_ok(store_open(&(struct store_options){rig->folder, &rig->clock, 0}, &rig->store, &err), &err);
 }
 
 static void rig_close(struct rig *rig, bool remove)
@@ -85,6 +86,13 @@ static enum status step_round(struct store *store, void *context, struct err *er
     return s;
 }
 
+/* Another model takes over in the open round. */
+static enum status step_model(struct store *store, void *context, struct err *err)
+{
+    (void)context;
+    return store_set_model(store, MODEL, err);
+}
+
 /* Ten new units, each with a request that the client names. */
 static enum status step_expose(struct store *store, void *context, struct err *err)
 {
@@ -103,6 +111,7 @@ static enum status step_expose(struct store *store, void *context, struct err *e
                              .unit = unit,
                              .at_ms = START,
                              .items = 3,
+                             .model_hash = MODEL_BEFORE, /* they began with it */
                              .request_name = name,
                              .body_hash = HASH,
                              .reply = "{}"};
@@ -232,7 +241,7 @@ static char *state_of(struct store *store)
 }
 
 typedef enum status step_function(struct store *store, void *context, struct err *err);
-static step_function *const STEPS[] = {step_experiment, step_round, step_expose,  step_events, step_stray,
+static step_function *const STEPS[] = {step_experiment, step_round, step_model,   step_expose, step_events, step_stray,
                                        step_forget,     step_arm,   step_default, step_stop,   step_freeze};
 enum { N_STEPS = sizeof STEPS / sizeof *STEPS };
 
@@ -332,7 +341,7 @@ static void opening_fails(void **state)
     struct rig rig = {0};
     rig_open(&rig);
     struct err err = ERR_INIT;
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 6; i++)
         assert_ok(store_run(rig.store, STEPS[i], NULL, &err), &err);
     char *want = state_of(rig.store);
     rig_close(&rig, false);
@@ -341,7 +350,7 @@ static void opening_fails(void **state)
         struct store *store = NULL;
         clock_init_fake(&rig.clock, START);
         mem_fault_after(n);
-        enum status s = store_open(&(struct store_options){rig.folder, &rig.clock, MODEL, 0}, &store, &err);
+        enum status s = store_open(&(struct store_options){rig.folder, &rig.clock, 0}, &store, &err);
         mem_fault_after(-1);
         store_close(store);
         if (s == STATUS_OK)
@@ -359,6 +368,33 @@ static void opening_fails(void **state)
     mem_free(again);
 }
 
+static enum status step_model_before(struct store *store, void *context, struct err *err)
+{
+    (void)context;
+    return store_set_model(store, MODEL_BEFORE, err);
+}
+
+/* The commit that would have brought a model in fails: the next round is the old one's. */
+static void a_model_whose_commit_failed_never_served(void **state)
+{
+    (void)state;
+    static step_function *const LIFE[] = {step_model_before, step_experiment, step_model, step_round};
+    struct rig rig = {0};
+    struct err err = ERR_INIT;
+    rig_open(&rig);
+    for (size_t i = 0; i < sizeof LIFE / sizeof *LIFE; i++) {
+        arm_fault(FAULT_FULL, LIFE[i] == step_model ? 0 : -1);
+        const enum status s = store_run(rig.store, LIFE[i], NULL, &err);
+        arm_fault(FAULT_FULL, -1);
+        assert_int_equal(s, LIFE[i] == step_model ? STATUS_UNAVAILABLE : STATUS_OK);
+    }
+    char *now = state_of(rig.store);
+    assert_non_null(strstr(now, MODEL_BEFORE));
+    assert_null(strstr(now, MODEL));
+    mem_free(now);
+    rig_close(&rig, true);
+}
+
 int main(void)
 {
     faulty_sqlite_install();
@@ -367,6 +403,7 @@ int main(void)
         cmocka_unit_test(writes_fail),
         cmocka_unit_test(the_disk_is_full),
         cmocka_unit_test(opening_fails),
+        cmocka_unit_test(a_model_whose_commit_failed_never_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

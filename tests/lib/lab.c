@@ -18,10 +18,10 @@ void lab_start(struct lab *lab, int64_t now_ms)
         assert_non_null(mkdtemp(lab->folder));
     }
     clock_init_fake(&lab->clock, now_ms);
-    struct store_options options = {lab->folder, &lab->clock, FAKE_SCORER.type->model_hash(NULL), lab->hot_max};
+    struct store_options options = {lab->folder, &lab->clock, lab->hot_max};
     assert_ok(store_open(&options, &lab->store, &err), &err);
-    assert_ok(service_init(&lab->service, lab->store, &FAKE_SCORER, &err), &err);
-    assert_ok(service_check_heads(&lab->service, &err), &err);
+    service_init(&lab->service, lab->store);
+    assert_ok(service_swap(&lab->service, fake_scorer(lab->model ? lab->model : &FAKE_MODEL), &err), &err);
     struct httpd_options http = {.listen = "127.0.0.1:0", .routes = SERVICE_ROUTES, .context = &lab->service};
     assert_ok(httpd_start(&http, &lab->httpd, &err), &err);
     atomic_store(&lab->service.httpd, lab->httpd);

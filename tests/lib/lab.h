@@ -5,6 +5,7 @@
 
 #include "base/httpc/httpc.h"
 #include "experiments/http/service.h"
+#include "tests/lib/fake_scorer.h"
 
 struct lab {
     char folder[64];
@@ -13,7 +14,8 @@ struct lab {
     struct service service;
     struct httpd *httpd;
     struct httpc *client;
-    size_t hot_max; /* of the store; 0: no limit */
+    size_t hot_max;           /* of the store; 0: no limit */
+    struct fake_model *model; /* that it starts with; NULL: FAKE_MODEL */
 };
 
 /* Asserts.  folder "" makes a new one. */

@@ -75,7 +75,7 @@ static void check_order(const struct json *answer, const char *user, const doubl
     float p[15];
     struct utility_entry order[5];
     for (size_t i = 0; i < 15; i++)
-        p[i] = fake_p(user, ids[i / 3], i % 3);
+        p[i] = fake_p(0, user, ids[i / 3], i % 3);
     assert_int_equal(utility_top(5, 3, weights, p, ids, 3, order), 3);
     for (size_t i = 0; i < 3; i++) {
         char path[40];
