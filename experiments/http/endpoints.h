@@ -9,7 +9,7 @@ httpd_handler endpoint_experiment_put, endpoint_experiment_get, endpoint_experim
 httpd_handler endpoint_round_put, endpoint_round_stop, endpoint_arm_stop, endpoint_results;
 httpd_handler endpoint_covariates, endpoint_unit_delete;
 httpd_handler endpoint_default_put, endpoint_default_history;
-httpd_handler endpoint_rank, endpoint_events;
+httpd_handler endpoint_rank, endpoint_events, endpoint_preview;
 httpd_handler endpoint_ofrep_flag, endpoint_ofrep_flags;
 httpd_handler endpoint_clock_get, endpoint_clock_put;
 httpd_handler endpoint_healthz, endpoint_readyz, endpoint_metrics, endpoint_openapi;

@@ -67,6 +67,9 @@ enum status endpoint_metrics(struct httpd_request *request, void *context, struc
     counter(out, "events", "duplicate", &service->events_duplicate);
     counter(out, "events", "late", &service->events_late);
     counter(out, "events", "orphan", &service->events_orphan);
+    buf_text(out, "# HELP trimtab_previews_total previews of weights\n# TYPE trimtab_previews_total counter\n");
+    counter(out, "previews", "answered", &service->previews_answered);
+    counter(out, "previews", "refused", &service->previews_refused);
     buf_printf(out,
                "# HELP trimtab_writes_waiting jobs that wait for the writer\n# TYPE trimtab_writes_waiting gauge\n"
                "trimtab_writes_waiting %zu\n",

@@ -6,7 +6,8 @@
  *                     again (the scores do not depend on the arm), so a closed round never counts a late request
  *
  * A request that is served the default and that the client did not name has nothing to record and is answered at once.
- * So is one with a forced arm: to the store, and to the events that name it, it is one of the default. */
+ * So is one with a forced arm: to the store, and to the events that name it, it is one of the default.
+ * Either may be taken into the sample of previews (preview_sample.h). */
 #include <string.h>
 
 #include "base/core/digest.h"
@@ -162,9 +163,13 @@ static enum status prepare(struct rank_call *call, struct err *err)
     TRY(store_view(call->service->store, call->in.experiment, &call->view, err));
     if (call->in.request_id)
         TRY(hash_body(call, err));
+    struct preview_samples *samples = &call->service->preview_samples;
+    const uint64_t era = preview_era(samples);
     call->scorer = service_scorer(call->service);
     TRY(rank_score(&call->in, call->scorer, &call->scores, err));
-    return compose(call, false, err);
+    TRY(compose(call, false, err));
+    preview_offer(samples, era, call->view, call->scorer, &call->in, &call->scores);
+    return STATUS_OK;
 }
 
 static enum status submit(struct rank_call *call, struct err *err)

@@ -20,6 +20,7 @@ const struct httpd_route SERVICE_ROUTES[] = {
     {"POST", "/v1/experiments/{exp}/covariates", endpoint_covariates, 2 * MB, "events"},
     {"PUT", "/v1/experiments/{exp}/default", endpoint_default_put, 16 * KB, "control"},
     {"GET", "/v1/experiments/{exp}/default/history", endpoint_default_history, 0, "*"},
+    {"POST", "/v1/experiments/{exp}/preview", endpoint_preview, 128 * KB, "*"},
     {"POST", "/ofrep/v1/evaluate/flags/{key}", endpoint_ofrep_flag, 64 * KB, "serve"},
     {"POST", "/ofrep/v1/evaluate/flags", endpoint_ofrep_flags, 64 * KB, "serve"},
     {"DELETE", "/v1/units/{unit}", endpoint_unit_delete, 0, "control"},
@@ -37,12 +38,16 @@ void service_init(struct service *service, struct store *store)
     *service = (struct service){.store = store};
     pthread_mutex_init(&service->scorer_mutex, NULL);
     pthread_mutex_init(&service->units_mutex, NULL);
+    preview_samples_init(&service->preview_samples);
+    preview_worker_init(&service->preview_worker);
 }
 
 void service_done(struct service *service)
 {
     if (!service->store)
         return;
+    preview_worker_done(&service->preview_worker);
+    preview_samples_done(&service->preview_samples);
     scorer_release(service->scorer);
     pthread_mutex_destroy(&service->scorer_mutex);
     pthread_mutex_destroy(&service->units_mutex);
@@ -131,6 +136,7 @@ enum status service_swap(struct service *service, struct scorer *scorer, struct 
     if (s == STATUS_OK) {
         over = service->scorer;
         service->scorer = scorer;
+        preview_forget(&service->preview_samples);
     }
     pthread_mutex_unlock(&service->scorer_mutex);
     scorer_release(over);

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "base/httpd/httpd.h"
+#include "experiments/http/preview.h"
 #include "experiments/http/scorer.h"
 #include "experiments/store/store.h"
 
@@ -20,8 +21,11 @@ struct service {
     struct httpd *_Atomic httpd;  /* for the counts in /metrics; NULL until the server runs */
     pthread_mutex_t units_mutex;
     struct unit_call *units; /* being forgotten, the first at work (unit.c); guarded by the mutex */
+    struct preview_samples preview_samples;
+    struct preview_worker preview_worker;
     _Atomic int64_t ranks_served, ranks_default, ranks_repeated;
     _Atomic int64_t events_accepted, events_duplicate, events_late, events_orphan;
+    _Atomic int64_t previews_answered, previews_refused;
 };
 
 void service_init(struct service *service, struct store *store);

@@ -25,6 +25,7 @@ answers 413 "larger than 524288 bytes" --data-binary "@$work/half" "$url/v1/rank
 answers 413 "larger than 524288 bytes" -H 'Transfer-Encoding: chunked' --data-binary "@$work/half" "$url/v1/rank"
 answers 413 "larger than 524288 bytes" -X PUT --data-binary "@$work/half" "$url/v1/experiments/feed/rounds/1"
 answers 413 "larger than 2097152 bytes" --data-binary "@$work/two" "$url/v1/events"
+answers 413 "larger than 131072 bytes" --data-binary "@$work/half" "$url/v1/experiments/feed/preview"
 answers 400 "nested deeper than 32" -d "$(repeat '[' 33)" "$url/v1/rank"
 printf '{"experiment":"feed","unit":"u","k":1,"candidates":[%s]}' "$(list 1001)" >"$work/many"
 answers 400 "allowed are at most 1000" -d "@$work/many" "$url/v1/rank"
@@ -35,6 +36,8 @@ answers 400 "more than 32" -d '{"experiment":"feed","unit":"u","k":1,"candidates
 events=$(seq -s, 1001 | sed 's/[0-9]\+/{"event_id":"&","request_id":"r","type":"click"}/g')
 printf '{"events":[%s]}' "$events" >"$work/many"
 answers 400 "allowed are at most 1000" -d "@$work/many" "$url/v1/events"
+vectors=$(seq -s, 65 | sed 's/[0-9]\+/{"click":&}/g')
+answers 400 "allowed are at most 64" -d '{"weights":['"$vectors"']}' "$url/v1/experiments/feed/preview"
 answers 400 "1 to 128 bytes" -d '{"experiment":"feed","unit":"'"$(repeat u 129)"'","k":1,"candidates":["1"]}' "$url/v1/rank"
 answers 400 "more than 16 segments" "$url/$(repeat a/ 17)"
 answers 400 "more than 16 query" "$url/v1/experiments?$(repeat 'a=1&' 17)"

@@ -53,6 +53,7 @@ def click(unit, arm):
 
 COVARIATES = {"covariates": [{"unit": f"u{u}", "values": {"clicks": u % 3}} for u in range(40)]}
 UNIT = {"context": {"targetingKey": "u1", "country": "de", "age": 18}}
+PREVIEW = {"weights": [{"click": 1}, {"save": 2, "hide": -1}], "reference": {"click": 1}}
 NEW_DEFAULT = {"weights": {"click": 2}, "if_version": 1, "reason": "try"}
 
 # Every unit names both arms; in one of them it is an orphan.
@@ -81,6 +82,9 @@ MAIN = [
     Case(409, "POST", "/v1/rank", rank("u101", request_id="r1")),
     Case(200, "POST", "/v1/rank", rank("u102", forced_arm="a1")), Case(404, "POST", "/v1/rank", rank("u102", forced_arm="nobody")),
     Case(400, "POST", "/v1/rank", rank("u 1"), False), Case(400, "POST", "/v1/rank", rank("u1", k=0), True), Case(413, "POST", "/v1/rank", LARGE),
+    Case(200, "POST", EXP + "/preview", PREVIEW), Case(200, "POST", EXP + "/preview", {"weights": [{"hide": -1}]}),
+    Case(400, "POST", EXP + "/preview", {"weights": []}, True), Case(400, "POST", EXP + "/preview", {"weights": [{"click": 1}] * 65}, True),
+    Case(404, "POST", EXP + "/preview", PREVIEW, exp="nobody"), Case(413, "POST", EXP + "/preview", LARGE),
     Case(200, "POST", "/v1/events", {"events": EVENTS[0]}), Case(200, "POST", "/v1/events", {"events": EVENTS[1]}),
     Case(400, "POST", "/v1/events", {"events": []}, True), Case(400, "POST", "/v1/events", {"events": [{"event_id": "e"}]}, True),
     Case(413, "POST", "/v1/events", LARGE),
@@ -123,6 +127,7 @@ AT_ONCE = {"locked"}
 
 # Documented, and not to be had here.
 NEVER = {
+    "POST /v1/experiments/{exp}/preview 503": "needs six previews at once; tests/unit/preview_http_test.c",
     "GET /readyz 503": "needs 32 768 writes that wait",
     "POST /v1/events 422": "needs millions of events of the largest value; tests/property/tally_test.c",
 }
