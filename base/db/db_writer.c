@@ -31,6 +31,16 @@ static int64_t now_ms(void)
     return clock_monotonic_ns() / 1000000;
 }
 
+/* A full disk ends the whole transaction inside a statement; then the job's line tells why, not that of its undoing. */
+static enum status undo(struct db *db, const struct err *why, struct err *err)
+{
+    const enum status s = db_exec(db, "ROLLBACK TO job; RELEASE job", err);
+    if (s == STATUS_OK || why->status != STATUS_UNAVAILABLE)
+        return s;
+    *err = *why;
+    return why->status;
+}
+
 /* Not STATUS_OK only when the whole transaction is lost. */
 static enum status run_one(struct db_writer *w, struct outcome *o, struct err *err)
 {
@@ -38,7 +48,7 @@ static enum status run_one(struct db_writer *w, struct outcome *o, struct err *e
     TRY(db_exec(w->db, "SAVEPOINT job", err));
     enum status s = o->job.run(w->db, o->job.context, &o->err);
     o->err.status = s;
-    return db_exec(w->db, s == STATUS_OK ? "RELEASE job" : "ROLLBACK TO job; RELEASE job", err);
+    return s == STATUS_OK ? db_exec(w->db, "RELEASE job", err) : undo(w->db, &o->err, err);
 }
 
 static void run_batch(struct db_writer *w, size_t n)

@@ -2,8 +2,6 @@
 #include "experiments/http/endpoints.h"
 #include "experiments/http/openapi_yaml.h"
 
-enum { WAITING_MAX = 32768 }; /* half of the writer's queue: a balancer should look elsewhere */
-
 enum status endpoint_healthz(struct httpd_request *request, void *context, struct err *err)
 {
     (void)context;
@@ -14,8 +12,7 @@ enum status endpoint_healthz(struct httpd_request *request, void *context, struc
 enum status endpoint_readyz(struct httpd_request *request, void *context, struct err *err)
 {
     struct service *service = context;
-    if (store_waiting(service->store) > WAITING_MAX)
-        return err_set(err, STATUS_UNAVAILABLE, "more than %d writes wait", WAITING_MAX);
+    TRY(store_check(service->store, err));
     struct scorer *scorer = service_scorer(service);
     buf_printf(httpd_reply(request), "{\"status\":\"ok\",\"model_hash\":\"%s\"}", scorer_hash(scorer));
     scorer_release(scorer);
@@ -74,6 +71,10 @@ enum status endpoint_metrics(struct httpd_request *request, void *context, struc
                "# HELP trimtab_writes_waiting jobs that wait for the writer\n# TYPE trimtab_writes_waiting gauge\n"
                "trimtab_writes_waiting %zu\n",
                store_waiting(service->store));
+    buf_printf(out,
+               "# HELP trimtab_writes_failing whether the last write failed\n# TYPE trimtab_writes_failing gauge\n"
+               "trimtab_writes_failing %d\n",
+               store_check(service->store, NULL) != STATUS_OK);
     buf_printf(out,
                "# HELP trimtab_hot_bytes memory of the live rounds\n# TYPE trimtab_hot_bytes gauge\n"
                "trimtab_hot_bytes %zu\n",

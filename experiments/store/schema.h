@@ -3,7 +3,8 @@
  * Steps are appended, never edited (base/db/db.h).  Raw rows are appended in the order of their number inside a round,
  * so their B-trees grow at one end; no index has random keys except those over client-named requests.
  *
- *   meta         key -> value: the signing key, the fake clock, the model that serves
+ *   meta         key -> value: the signing key, the fake clock, the model that serves, bytes that show
+ *                whether the disk takes them (store.h)
  *   experiments  one row each; body is the canonical JSON of its PUT
  *   defaults     versions of the default weights, never changed
  *   rounds       one row each; state 0 open, 1 settling, 2 final; end 0 none, 1 units, 2 time, 3 stopped; covariates: 1
@@ -36,6 +37,8 @@ extern const size_t SCHEMA_N_STEPS;
 #define STATEMENT_MAP(X)                                                                                               \
     X(META_GET, "SELECT value FROM meta WHERE key = ?1")                                                               \
     X(META_PUT, "INSERT INTO meta(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2")               \
+    X(PROBE, "INSERT INTO meta(key, value) VALUES('probe', randomblob(65536)) "                                        \
+             "ON CONFLICT(key) DO UPDATE SET value = excluded.value")                                                  \
     X(EXPERIMENTS, "SELECT id, name, body, next_round FROM experiments ORDER BY id")                                   \
     X(EXPERIMENT_ADD, "INSERT INTO experiments(name, body, created_ms, next_round) VALUES(?1, ?2, ?3, 1)")             \
     X(EXPERIMENT_NEXT, "UPDATE experiments SET next_round = ?2 WHERE id = ?1")                                         \

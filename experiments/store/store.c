@@ -44,6 +44,31 @@ static enum status get_ready(struct store *store, struct err *err)
     return STATUS_OK;
 }
 
+enum status store_check(struct store *store, struct err *err)
+{
+    pthread_mutex_lock(&store->mutex);
+    const struct err trouble = store->trouble;
+    pthread_mutex_unlock(&store->mutex);
+    if (trouble.status == STATUS_OK)
+        return STATUS_OK;
+    return err_set(err, STATUS_UNAVAILABLE, "nothing can be written: %s", trouble.text);
+}
+
+static void set_trouble(struct store *store, enum status s, const struct err *err)
+{
+    pthread_mutex_lock(&store->mutex);
+    store->trouble = *err;
+    store->trouble.status = s;
+    pthread_mutex_unlock(&store->mutex);
+}
+
+/* A tick that changes nothing would not notice a full disk, nor one that fits where a group of requests does not. */
+static enum status tick(struct store *store, struct err *err)
+{
+    TRY(requests_expire(store, EXPIRE_A_TICK, err));
+    return store_check(store, NULL) == STATUS_OK ? STATUS_OK : db_run(store->sql[SQL_PROBE], err);
+}
+
 static enum status job_run(struct db *db, void *context, struct err *err)
 {
     struct store_job *job = context;
@@ -53,8 +78,9 @@ static enum status job_run(struct db *db, void *context, struct err *err)
         return STATUS_OK; /* a tick behind the last job: the statements are gone */
     enum status s = get_ready(store, err);
     if (s == STATUS_OK)
-        s = job->run ? job->run(store, job->context, err) : requests_expire(store, EXPIRE_A_TICK, err);
+        s = job->run ? job->run(store, job->context, err) : tick(store, err);
     job->ran = s == STATUS_OK;
+    job->changed = store->dirty;
     store->stale = store->stale || (s != STATUS_OK && store->dirty);
     return s;
 }
@@ -62,8 +88,12 @@ static enum status job_run(struct db *db, void *context, struct err *err)
 static void job_done(void *context, enum status s, const struct err *err)
 {
     struct store_job *job = context;
-    if (s != STATUS_OK && job->ran)
-        job->store->stale = true; /* the commit failed: the rows are gone, the memory is not */
+    const bool commit_failed = s != STATUS_OK && job->ran;
+    if (commit_failed && job->changed)
+        job->store->stale = true; /* the rows are gone, the memory is not */
+    if (commit_failed || !job->run)
+        set_trouble(job->store, s, err);
+    job->ran = false; /* the tick comes again, and does not run when its transaction cannot begin */
     if (job->done)
         job->done(job->context, s, err);
 }
@@ -115,7 +145,7 @@ enum status store_run(struct store *store, enum status (*run)(struct store *stor
                       void *context, struct err *err)
 {
     struct run_and_wait call = {run, context, {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, ERR_INIT}};
-    struct store_job job = {wait_run, wait_done, &call, NULL, false};
+    struct store_job job = {.run = wait_run, .done = wait_done, .context = &call};
     TRY(store_submit(store, &job, err));
     pthread_mutex_lock(&call.waiter.mutex);
     while (!call.waiter.done)

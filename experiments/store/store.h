@@ -14,6 +14,10 @@
  * Before every job, and on a tick every 50 ms, rounds whose end has come are closed or frozen (round_life.h) inside the
  * same transaction.  Answers go out in job.done, so whatever a client was told is durable.
  *
+ * When the database cannot be written (a full disk, a lock, a file system that became read-only), jobs are refused as
+ * unavailable and store_check() says why.  Every tick then tries to write a row, so that it is over when it is over,
+ * also while nobody asks for anything.
+ *
  * Live rounds together hold at most hot_max bytes (some 100 bytes a unit, 50 an event).  Beyond that, units that are
  * not in a round yet get the default and are not counted, whatever their arm would have been, so effects stay unbiased;
  * and events are refused as unavailable.  Ending a round frees its part.
@@ -46,7 +50,7 @@ struct store_job {
     void (*done)(void *context, enum status s, const struct err *err); /* [writer], after the commit; must not block */
     void *context;
     struct store *store; /* set by store_submit, as the next */
-    bool ran;
+    bool ran, changed;   /* without failure; hot state */
 };
 /* The job's storage is the caller's until done() is called; not accepted (STATUS_UNAVAILABLE): never called. */
 MUST_CHECK enum status store_submit(struct store *store, struct store_job *job, struct err *err);
@@ -62,6 +66,8 @@ MUST_CHECK enum status store_view(struct store *store, const char *experiment, s
 struct view *store_view_at(struct store *store, size_t i);
 int64_t store_now_ms(struct store *store);
 const uint8_t *store_signing_key(const struct store *store);
+/* Whether the last write went through; STATUS_UNAVAILABLE with the reason. */
+MUST_CHECK enum status store_check(struct store *store, struct err *err);
 /* Jobs that wait for the writer. */
 size_t store_waiting(struct store *store);
 /* Bytes of the live rounds, as of the last job. */

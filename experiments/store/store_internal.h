@@ -1,6 +1,7 @@
 /* store_internal.h - the hot state; shared by the sources of this folder only.
  *
- * Thread: everything belongs to the writer thread, except `views` (guarded by `mutex`) and the fields marked const.
+ * Thread: everything belongs to the writer thread, except `views` and `trouble` (guarded by `mutex`) and the fields
+ * marked const.
  * Whoever changes hot state sets `dirty` first, so that a failure behind it leads to a rebuild. */
 #ifndef TRIMTAB_EXPERIMENTS_STORE_STORE_INTERNAL_H
 #define TRIMTAB_EXPERIMENTS_STORE_STORE_INTERNAL_H
@@ -76,6 +77,7 @@ struct store {
     bool stale;         /* hot state may say more than the rows: rebuild */
     bool closing;
     pthread_mutex_t mutex;
+    struct err trouble;  /* why the last write failed; STATUS_OK: it did not */
     struct view **views; /* [n_views], one an experiment */
     size_t n_views;
 };

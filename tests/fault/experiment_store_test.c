@@ -368,33 +368,6 @@ static void opening_fails(void **state)
     mem_free(again);
 }
 
-static enum status step_model_before(struct store *store, void *context, struct err *err)
-{
-    (void)context;
-    return store_set_model(store, MODEL_BEFORE, err);
-}
-
-/* The commit that would have brought a model in fails: the next round is the old one's. */
-static void a_model_whose_commit_failed_never_served(void **state)
-{
-    (void)state;
-    static step_function *const LIFE[] = {step_model_before, step_experiment, step_model, step_round};
-    struct rig rig = {0};
-    struct err err = ERR_INIT;
-    rig_open(&rig);
-    for (size_t i = 0; i < sizeof LIFE / sizeof *LIFE; i++) {
-        arm_fault(FAULT_FULL, LIFE[i] == step_model ? 0 : -1);
-        const enum status s = store_run(rig.store, LIFE[i], NULL, &err);
-        arm_fault(FAULT_FULL, -1);
-        assert_int_equal(s, LIFE[i] == step_model ? STATUS_UNAVAILABLE : STATUS_OK);
-    }
-    char *now = state_of(rig.store);
-    assert_non_null(strstr(now, MODEL_BEFORE));
-    assert_null(strstr(now, MODEL));
-    mem_free(now);
-    rig_close(&rig, true);
-}
-
 int main(void)
 {
     faulty_sqlite_install();
@@ -403,7 +376,6 @@ int main(void)
         cmocka_unit_test(writes_fail),
         cmocka_unit_test(the_disk_is_full),
         cmocka_unit_test(opening_fails),
-        cmocka_unit_test(a_model_whose_commit_failed_never_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,8 +21,22 @@ mkfifo "$work/fifo"
 locker=$!
 read -r _ <"$work/fifo"
 check play "$document" "$work/seen" locked "$url"
+for _ in $(seq 200); do
+    [ "$(curl -s -o /dev/null -w '%{http_code}' "$url/readyz")" = 200 ] || break
+    sleep 0.05
+done
+check play "$document" "$work/seen" trouble "$url"
 kill "$locker"
-kill -TERM "$daemon"; wait "$daemon" || fail "SIGTERM: exit code $?"
+stop() { kill -TERM "$daemon"; wait "$daemon" || fail "SIGTERM: exit code $?"; }
+stop
+check fill "$document" "$work/data/experiments.db"
+start --fake-clock 1650844800000
+check play "$document" "$work/seen" overflow "$url"
+stop
+(umask 077; printf '%s\n' 'serve 0123456789abcdef-serve' 'events 0123456789abcdef-events' 'control 0123456789abcdef-control' >"$work/tokens")
+start --token-file "$work/tokens"
+check access "$document" "$url" "$work/tokens"
+stop
 start
-check play "$document" "$work/seen" real "$url"
+for phase in real sample busy; do check play "$document" "$work/seen" "$phase" "$url"; done
 check report "$document" "$work/seen"

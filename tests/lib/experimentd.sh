@@ -2,6 +2,7 @@
 set -euo pipefail
 work=$(mktemp -d /tmp/trimtab_experimentd_XXXXXX)
 daemon=
+as=() # before the daemon's command line: setpriv
 finish() {
     [ -z "$daemon" ] || { kill -9 "$daemon" 2>/dev/null || true; wait "$daemon" 2>/dev/null || true; }
     rm -rf "$work"
@@ -38,7 +39,7 @@ JSON
 # Starts the daemon on $work/data and waits until it serves; more options as arguments.  Sets daemon, url.
 start() {
     rm -f "$work/data/address"
-    "$bin/trimtab-experimentd" --listen 127.0.0.1:0 --data "$work/data" --model "$work/model" --dataset "$work/dataset" "$@" \
+    "${as[@]}" "$bin/trimtab-experimentd" --listen 127.0.0.1:0 --data "$work/data" --model "$work/model" --dataset "$work/dataset" "$@" \
         2>>"$work/log" &
     daemon=$!
     for _ in $(seq 200); do

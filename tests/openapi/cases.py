@@ -2,10 +2,12 @@
 
 
 class Case:
-    """A call.  template: the path as the document has it.  refused_by_schema: the document says that the body is wrong."""
+    """A call.  status: what it is answered with, or the set of what it may be.  template: the path as the document has it.
+    refused_by_schema: the document says that the body is wrong."""
 
     def __init__(self, status, method, template, body=None, refused_by_schema=False, headers=None, **params):
-        self.status, self.method, self.template, self.body = status, method, template, body
+        self.status = status if isinstance(status, set) else {status}
+        self.method, self.template, self.body = method, template, body
         self.refused_by_schema, self.headers = refused_by_schema, headers or {}
         self.path = template
         for name, value in {**{"exp": "feed", "n": 1, "arm": "a1"}, **params}.items():
@@ -44,6 +46,11 @@ def rank(unit, **more):
 
 def exposure(unit, arm, **more):
     return {"event_id": f"x-{unit}-{arm}", "type": "exposure", "value": 3, "experiment": "feed", "round": 1, "arm": arm, "unit": unit, **more}
+
+
+def late_comer(arm, kind, **more):
+    """In round 2; in one of the arms it is an orphan."""
+    return {"event_id": f"{kind}-{arm}", "type": kind, "experiment": "feed", "round": 2, "arm": arm, "unit": "late", **more}
 
 
 def click(unit, arm):
@@ -108,6 +115,7 @@ MAIN = [
     Case(201, "PUT", ROUND, a_round("s2", {"at_ms": CLOCK + 99000}), n=2),
     Case(200, "GET", EXP), Case(200, "GET", ROUND + "/results", n=2),
     Case(409, "PUT", EXP, EXPERIMENT, exp="other"), # its part of the layer is taken
+    Case(200, "POST", "/v1/events", {"events": [late_comer(arm, "exposure", value=3) for arm in ("control", "a1", "holdback")]}),
 ]
 
 # A clock that is real cannot be set.
@@ -122,12 +130,17 @@ LOCKED = [
     Case(503, "DELETE", "/v1/units/{unit}", unit="u2"), Case(503, "PUT", "/v1/clock", {"now_ms": CLOCK + 2000}),
 ]
 
-PHASES = {"main": MAIN, "real": REAL, "locked": LOCKED}
-AT_ONCE = {"locked"}
+# Once the daemon has noticed.
+TROUBLE = [Case(503, "GET", "/readyz")]
 
-# Documented, and not to be had here.
-NEVER = {
-    "POST /v1/experiments/{exp}/preview 503": "needs six previews at once; tests/unit/preview_http_test.c",
-    "GET /readyz 503": "needs 32 768 writes that wait",
-    "POST /v1/events 422": "needs millions of events of the largest value; tests/property/tally_test.c",
-}
+# Every unit of round 2 has had as many hides of the largest value as its 64 bits hold.
+FULL_UNITS = ("INSERT INTO events SELECT u.round, 1000000 + u.unit, randomblob(16), u.unit, 'hide', 9223372036854775807, r.opened_ms, 0, NULL, NULL "
+              "FROM units u JOIN rounds r ON r.id = u.round WHERE r.n = 2")
+OVERFLOW = [Case(422, "POST", "/v1/events", {"events": [late_comer(arm, "hide", value=1000000) for arm in ("control", "a1", "holdback")]})]
+
+# A preview of a large sample takes so long that of many at once some are refused.
+SAMPLE = [Case(200, "POST", "/v1/rank", {**rank(f"s{i}"), "candidates": [str(c) for c in range(500)]}) for i in range(200)]
+BUSY = [Case({200, 503}, "POST", EXP + "/preview", {"weights": [{"click": 1 + i} for i in range(64)]})] * 24
+
+PHASES = {"main": MAIN, "real": REAL, "locked": LOCKED, "trouble": TROUBLE, "overflow": OVERFLOW, "sample": SAMPLE, "busy": BUSY}
+AT_ONCE = {"locked", "busy"}
