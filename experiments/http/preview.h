@@ -3,8 +3,8 @@
  *   handler --preview_submit--> waits --worker--> snapshot, estimate --> answered
  *                   '--PREVIEW_MAX_WAITING wait already: 503
  *
- * A preview is up to 64 re-rankings of a thousand requests, a tenth of a second: one thread does them one at a time, so
- * rankings, which share the server's threads, never wait for one.  It starts with the first preview. */
+ * A preview is up to 65 re-rankings of a thousand requests, some 0.3 s: one thread does them one at a time, so
+ * rankings, which the server's threads compute, never wait for one.  It starts with the first preview. */
 #ifndef TRIMTAB_EXPERIMENTS_HTTP_PREVIEW_H
 #define TRIMTAB_EXPERIMENTS_HTTP_PREVIEW_H
 

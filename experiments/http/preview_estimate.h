@@ -20,7 +20,7 @@ struct preview {
 };
 
 /* Fills shown and overlap; previews [n], of which the first is the reference.  All 0 for an empty sample.
- * O(n (candidates heads + candidates log k)) a request: 0.1 s for 64 weights, 1000 requests, 200 candidates, 3 heads.
+ * O(n (candidates heads + candidates log k)) a request: 0.3 s for 64 weights, 1000 requests, 200 candidates, 3 heads.
  */
 void preview_estimate(const struct preview_snapshot *sample, size_t n, struct preview *previews);
 

@@ -362,6 +362,34 @@ static void rankings_and_models_go_on_meanwhile(void **state)
     lab_remove(&lab);
 }
 
+static struct lab *swapping;
+
+/* The other model takes over while a request is scored. */
+static void swap_now(void)
+{
+    static struct fake_model other;
+    struct err err = ERR_INIT;
+    other = other_order();
+    assert_ok(service_swap(&swapping->service, fake_scorer(&other), &err), &err);
+}
+
+static void a_request_of_the_model_before_is_not_taken(void **state)
+{
+    (void)state;
+    struct fake_model model = FAKE_MODEL;
+    struct lab lab = {.model = &model};
+    model.scoring = swap_now;
+    swapping = &lab;
+    open_lab(&lab);
+    for (int requests = 0; requests < 2; requests++) { /* the second is ranked by the other model */
+        rank_units(&lab, 0, 1, "");
+        struct json *preview = lab_json(&lab, "POST", PREVIEW, "{\"weights\":[{\"click\":1}]}", 200);
+        assert_close(answer_number(preview, "requests"), requests, 0);
+        json_free(preview);
+    }
+    lab_remove(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +399,7 @@ int main(void)
         cmocka_unit_test(more_than_the_queue_holds_is_refused),
         cmocka_unit_test(what_waits_is_answered_before_the_end),
         cmocka_unit_test(rankings_and_models_go_on_meanwhile),
+        cmocka_unit_test(a_request_of_the_model_before_is_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

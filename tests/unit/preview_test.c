@@ -181,6 +181,22 @@ static void ties_go_to_the_first_id(void **state)
     fixture_done(&f);
 }
 
+/* As POST /v1/rank does: hide and save cancel before click comes, and the smaller part of it counts. */
+static void utilities_are_summed_in_the_order_of_the_model(void **state)
+{
+    (void)state;
+    const char *ids[] = {"a", "b"};
+    float p[] = {0.5f, 0, 0.5f, 0.50000f, 0.5f, 0, 0.5f, 0.50001f};
+    struct preview preview = {.weights = {1, -1e12, 1e12}};
+    struct fixture f;
+    fixture_init(&f);
+    offer(&f, 2, 1, ids, p);
+    assert_int_equal(taken(&f, &VIEW), 1);
+    preview_estimate(&f.snapshot, 1, &preview);
+    assert_close(preview.shown[0], (double)0.50001f, 0);
+    fixture_done(&f);
+}
+
 static void what_says_nothing_is_not_taken(void **state)
 {
     (void)state;
@@ -354,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(estimates_are_those_of_the_brute_force),
         cmocka_unit_test(ties_go_to_the_first_id),
+        cmocka_unit_test(utilities_are_summed_in_the_order_of_the_model),
         cmocka_unit_test(what_says_nothing_is_not_taken),
         cmocka_unit_test(the_sample_is_uniform),
         cmocka_unit_test(probabilities_are_bounded),
