@@ -38,8 +38,8 @@ struct nei {
     size_t n_outcomes, n_slots, n_points, used; /* points that can be added, points added */
     double threshold[OPTIMIZER_MAX_OUTCOMES];
     struct slot slot[SURROGATE_MAX_MODELS];
-    double *scratch; /* of draws_at_many and its results */
-    size_t capacity;
+    double *scratch;  /* of draws_at_many and its results */
+    size_t per_point; /* of draws_at_many */
 };
 
 static void nei_done(struct nei *nei)
@@ -97,13 +97,13 @@ static enum status nei_init(struct nei *nei, struct rng *rng, struct err *err)
             const struct gp *gp =
                 k == 0 ? objective->model[i] : model_at(problem->outcome[k], before + 0.5 * objective->weight[i]);
             TRY(draws_init(&slot->draws[k], gp, slot->n_draws, nei->n_points, err));
-            nei->capacity = slot->draws[k].capacity > nei->capacity ? slot->draws[k].capacity : nei->capacity;
+            const size_t per_point = draws_scratch(&slot->draws[k]);
+            nei->per_point = per_point > nei->per_point ? per_point : nei->per_point;
         }
         before += objective->weight[i];
         TRY(slot_init(nei, slot, rng, err));
     }
-    const size_t per_point = 2 * nei->capacity + problem->dim + 1 + nei->n_outcomes * (N_DRAWS + 1);
-    nei->scratch = mem_alloc(CHUNK * per_point, sizeof *nei->scratch);
+    nei->scratch = mem_alloc(CHUNK * (nei->per_point + nei->n_outcomes * (N_DRAWS + 1)), sizeof *nei->scratch);
     return nei->scratch != NULL ? STATUS_OK : err_no_memory(err);
 }
 
@@ -232,9 +232,7 @@ static double log_improvement(const struct nei *nei, struct slot *slot, const do
 
 static void score_chunk(struct nei *nei, size_t m, const double *x, double *ret_value)
 {
-    const size_t dim = nei->problem->dim;
-    double *mean = nei->scratch + CHUNK * (2 * nei->capacity + dim + 1),
-           *var = mean + CHUNK * nei->n_outcomes * N_DRAWS;
+    double *mean = nei->scratch + CHUNK * nei->per_point, *var = mean + CHUNK * nei->n_outcomes * N_DRAWS;
     double sd[OPTIMIZER_MAX_OUTCOMES] = {0};
     for (size_t p = 0; p < m; p++)
         ret_value[p] = -HUGE_VAL;

@@ -21,10 +21,13 @@ struct draws {
     size_t n_draws;
     size_t n, capacity;     /* points: those of the gp first */
     double *scaled, *norm;  /* [capacity * dim], [capacity] */
+    double *features;       /* [capacity * n_features] */
     double *alpha;          /* [capacity * n_draws] */
     double *q;              /* [capacity * capacity], row stride capacity, symmetric */
     double *k, *slope, *qk; /* [capacity] of the last draws_at */
     double *point;          /* [dim + 1] scaled coordinates and norm of the last draws_at */
+    double *here;           /* [dim] its coordinates */
+    double *feature;        /* [n_features] its features */
 };
 
 /* Room for max_added points. */
@@ -41,7 +44,8 @@ void draws_gradient(struct draws *draws, const double *by_mean, double by_var, d
  * values are the means and nothing is added.  O(n^2 + n n_draws). */
 void draws_add(struct draws *draws, const double *x, const double *z, double *ret_value);
 
-/* m points at once: ret_mean [m * n_draws], ret_var [m]; scratch [m * (2 capacity + dim + 1)]. */
+/* m points at once: ret_mean [m * n_draws], ret_var [m]; scratch [m * draws_scratch()]. */
+size_t draws_scratch(const struct draws *draws);
 void draws_at_many(const struct draws *draws, size_t m, const double *x, double *scratch, double *ret_mean,
                    double *ret_var);
 

@@ -27,9 +27,13 @@ struct gp_work {
     double *prior;   /* [n * n] conditioned kernel, lower triangle */
     double *chol;    /* [n * n] factor, then inverse, of the covariance of y */
     double *alpha;   /* [n] */
-    double *v;       /* [n] k(x_i, c) / k(c, c) */
-    double *weight;  /* [m * m] contraction weights of the plain kernel */
-    double *scratch; /* [m] */
+    double *v;       /* [n] k(x_i, c) / k(c, c) without the trend, which is 0 there */
+    size_t n_features;
+    double trend;     /* tau^2 in units of y */
+    double *features; /* [n * n_features] g */
+    double *linear;   /* [n * n] g g', lower triangle */
+    double *weight;   /* [m * m] contraction weights of the plain kernel */
+    double *scratch;  /* [m] */
     struct warp warp;
     double *y, *block; /* [n], the noise of data: after the warp */
     double *bend;      /* [n] slope of the warp */
@@ -48,12 +52,21 @@ void gp_work_free(struct gp_work *work)
 {
     if (work == NULL)
         return;
-    double *const blocks[] = {work->points, work->scaled,  work->product, work->norm,  work->shape,
-                              work->slope,  work->prior,   work->chol,    work->alpha, work->v,
-                              work->weight, work->scratch, work->y,       work->block, work->bend};
+    double *const blocks[] = {work->points, work->scaled, work->product, work->norm,     work->shape,  work->slope,
+                              work->prior,  work->chol,   work->alpha,   work->v,        work->weight, work->scratch,
+                              work->y,      work->block,  work->bend,    work->features, work->linear};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         mem_free(blocks[i]);
     mem_free(work);
+}
+
+static void find_features(struct gp_work *work)
+{
+    const int n = (int)work->n, width = (int)work->n_features;
+    if (width == 0)
+        return;
+    trend_at(work->data->trend, work->n, work->data->x, work->features);
+    cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, n, width, 1.0, work->features, width, 0.0, work->linear, n);
 }
 
 enum status gp_work_new(const struct gp_data *data, struct gp_work **ret_work, struct err *err)
@@ -65,6 +78,7 @@ enum status gp_work_new(const struct gp_data *data, struct gp_work **ret_work, s
     work->data = data;
     work->n = n;
     work->m = m;
+    work->n_features = trend_n_features(data->trend);
     const struct {
         double **block;
         size_t count;
@@ -82,7 +96,9 @@ enum status gp_work_new(const struct gp_data *data, struct gp_work **ret_work, s
                   {&work->scratch, m},
                   {&work->y, n},
                   {&work->block, noise_size(data)},
-                  {&work->bend, n}};
+                  {&work->bend, n},
+                  {&work->features, n * work->n_features},
+                  {&work->linear, work->n_features > 0 ? n * n : 0}};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         *wanted[i].block = mem_alloc(wanted[i].count, sizeof(double));
         if (*wanted[i].block == NULL) {
@@ -93,6 +109,7 @@ enum status gp_work_new(const struct gp_data *data, struct gp_work **ret_work, s
     memcpy(work->points, data->x, n * dim * sizeof *data->x);
     if (data->control != NULL)
         memcpy(work->points + n * dim, data->control, dim * sizeof *data->control);
+    find_features(work);
     *ret_work = work;
     return STATUS_OK;
 }
@@ -108,6 +125,7 @@ static void unpack(struct gp_work *work, const struct gp_hyper *hyper)
     work->misfit = exp(2.0 * hyper->theta[dim + GP_MISFIT]);
     work->noise = exp(2.0 * hyper->theta[dim + GP_NOISE]);
     work->warp = (struct warp){data->warp_top, data->warp_top > 0.0 ? exp(hyper->theta[dim + GP_WARP]) : 0.0};
+    work->trend = exp(2.0 * hyper->theta[dim + GP_TREND]) * data->trend_unit * data->trend_unit;
     work->round = hyper->round_effect ? exp(hyper->theta[dim + GP_ROUND]) : 0.0;
 }
 
@@ -148,6 +166,19 @@ static void correlate(struct gp_work *work, enum kernel_kind kernel)
     }
 }
 
+/* On f(control) = 0. */
+static void condition(struct gp_work *work)
+{
+    const size_t n = work->n, m = work->m;
+    const double s2 = work->s2, t2 = work->t2, *to_control = work->shape + n * m;
+    for (size_t i = 0; i < n; i++)
+        work->v[i] = (s2 * to_control[i] + t2) / (s2 + t2);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j <= i; j++)
+            work->prior[i * n + j] -= (s2 + t2) * work->v[i] * work->v[j];
+    }
+}
+
 /* The conditioned kernel of the observations, lower triangle. */
 static void build_prior(struct gp_work *work)
 {
@@ -157,14 +188,13 @@ static void build_prior(struct gp_work *work)
         for (size_t j = 0; j <= i; j++)
             work->prior[i * n + j] = s2 * work->shape[i * m + j] + t2;
     }
-    if (m == n)
+    if (m > n)
+        condition(work);
+    if (work->n_features == 0)
         return;
-    const double *to_control = work->shape + n * m;
-    for (size_t i = 0; i < n; i++)
-        work->v[i] = (s2 * to_control[i] + t2) / (s2 + t2);
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j <= i; j++)
-            work->prior[i * n + j] -= (s2 + t2) * work->v[i] * work->v[j];
+            work->prior[i * n + j] += work->trend * work->linear[i * n + j];
     }
 }
 
@@ -230,6 +260,18 @@ static double by_warp(const struct gp_work *work)
     return sum;
 }
 
+/* After the round factor. */
+static double by_trend(const struct gp_work *work)
+{
+    const size_t n = work->n, m = work->m;
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j <= i; j++)
+            sum += (i == j ? 0.5 : 1.0) * work->weight[i * m + j] * work->linear[i * n + j];
+    }
+    return 2.0 * work->trend * sum;
+}
+
 /* d ln p / d theta = 1/2 sum_ij W_ij dC_ij / d theta with W = alpha alpha' - C^-1 (R&W eq. 5.9).  Leaves in `weight`
  * the lower triangle of W times the round factor, and sets the derivatives that act on the diagonal or on the rounds.
  */
@@ -256,6 +298,7 @@ static void weigh(struct gp_work *work, bool round_effect, double *ret_extra)
             }
         }
     }
+    ret_extra[GP_TREND] = work->n_features > 0 ? by_trend(work) : 0.0;
     ret_extra[GP_MISFIT] = diagonal * work->misfit;
     ret_extra[GP_NOISE] = unknown * work->noise;
     ret_extra[GP_ROUND] = rounds * work->round;
@@ -329,6 +372,7 @@ void gp_free(struct gp *gp)
         mem_free(gp->inverse);
     if (gp->weights != gp->alpha)
         mem_free(gp->weights);
+    mem_free(gp->features);
     mem_free(gp->scaled);
     mem_free(gp->norm);
     mem_free(gp->alpha);
@@ -336,7 +380,7 @@ void gp_free(struct gp *gp)
     mem_free(gp);
 }
 
-static struct gp *allocate(size_t n, size_t m, size_t dim)
+static struct gp *allocate(size_t n, size_t m, size_t dim, size_t n_features)
 {
     struct gp *gp = mem_alloc(1, sizeof *gp);
     if (gp == NULL)
@@ -344,14 +388,16 @@ static struct gp *allocate(size_t n, size_t m, size_t dim)
     gp->n = m;
     gp->n_observed = n;
     gp->dim = dim;
+    gp->n_features = n_features;
+    gp->features = mem_alloc(m * n_features, sizeof(double));
     gp->scaled = mem_alloc(m * dim, sizeof(double));
     gp->norm = mem_alloc(m, sizeof(double));
     gp->alpha = mem_alloc(m, sizeof(double));
     gp->q = mem_alloc(m * m, sizeof(double));
     gp->inverse = m > n ? mem_alloc(n * n, sizeof(double)) : gp->q;
     gp->weights = m > n ? mem_alloc(n, sizeof(double)) : gp->alpha;
-    if (gp->scaled != NULL && gp->norm != NULL && gp->alpha != NULL && gp->q != NULL && gp->inverse != NULL &&
-        gp->weights != NULL)
+    if (gp->features != NULL && gp->scaled != NULL && gp->norm != NULL && gp->alpha != NULL && gp->q != NULL &&
+        gp->inverse != NULL && gp->weights != NULL)
         return gp;
     gp_free(gp);
     return NULL;
@@ -378,7 +424,7 @@ enum status gp_fit(struct gp_work *work, const struct gp_hyper *hyper, struct gp
     double evidence;
     if (solve(work, hyper, &evidence) != STATUS_OK)
         return err_set(err, STATUS_NOT_PD, "the covariance of %zu observations is not positive definite", n);
-    struct gp *gp = allocate(n, m, work->data->dim);
+    struct gp *gp = allocate(n, m, work->data->dim, work->n_features);
     if (gp == NULL)
         return err_no_memory(err);
     gp->hyper = *hyper;
@@ -387,6 +433,10 @@ enum status gp_fit(struct gp_work *work, const struct gp_hyper *hyper, struct gp
     gp->log_evidence = evidence;
     gp->warp = work->warp;
     gp->log_slope = work->log_slope;
+    gp->trend = work->data->trend;
+    gp->feature_scale = sqrt(work->trend);
+    for (size_t i = 0; i < n * gp->n_features; i++) /* at a control, which comes last, they are 0 */
+        gp->features[i] = gp->feature_scale * work->features[i];
     memcpy(gp->inv_lengthscale, work->inv_lengthscale, sizeof gp->inv_lengthscale);
     memcpy(gp->scaled, work->scaled, m * gp->dim * sizeof *gp->scaled);
     memcpy(gp->norm, work->norm, m * sizeof *gp->norm);
@@ -399,28 +449,35 @@ enum status gp_fit(struct gp_work *work, const struct gp_hyper *hyper, struct gp
     return STATUS_OK;
 }
 
-void gp_cross(const struct gp *gp, size_t m, const double *x, double *scaled, double *norm, double *ret)
+void gp_features(const struct gp *gp, size_t m, const double *x, double *ret)
 {
-    kernel_scale(m, gp->dim, x, gp->inv_lengthscale, scaled, norm);
-    kernel_distances(m, gp->n, gp->dim, scaled, norm, gp->scaled, gp->norm, ret);
-    kernel_shape(gp->hyper.kernel, m * gp->n, ret, ret, NULL);
-    for (size_t i = 0; i < m * gp->n; i++)
-        ret[i] = gp->s2 * ret[i] + gp->t2;
+    if (gp->n_features == 0)
+        return;
+    trend_at(gp->trend, m, x, ret);
+    for (size_t i = 0; i < m * gp->n_features; i++)
+        ret[i] *= gp->feature_scale;
 }
 
-/* Posterior covariance of the new points: their prior kernel minus (k q) k'. */
-static void predict_cov(const struct gp *gp, size_t m, const double *scaled, const double *norm, const double *k,
-                        const double *kq, double *ret_cov)
+/* New points in the coordinates of the kernel. */
+struct places {
+    size_t m;
+    double *scaled, *norm, *features; /* [m * dim], [m], [m * n_features] */
+};
+
+/* ret [m * n] = prior covariances of the places with n points. */
+static void prior_cov(const struct gp *gp, const struct places *at, size_t n, const double *scaled, const double *norm,
+                      const double *features, double *ret)
 {
-    kernel_distances(m, m, gp->dim, scaled, norm, scaled, norm, ret_cov);
-    for (size_t i = 0; i < m; i++)
-        ret_cov[i * m + i] = 0.0;
-    kernel_shape(gp->hyper.kernel, m * m, ret_cov, ret_cov, NULL);
-    for (size_t i = 0; i < m * m; i++)
-        ret_cov[i] = gp->s2 * ret_cov[i] + gp->t2;
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)m, (int)gp->n, -1.0, kq, (int)gp->n, k,
-                (int)gp->n, 1.0, ret_cov, (int)m);
-    mirror_lower(m, ret_cov);
+    const int m = (int)at->m, width = (int)gp->n_features;
+    kernel_distances(at->m, n, gp->dim, at->scaled, at->norm, scaled, norm, ret);
+    for (size_t i = 0; scaled == at->scaled && i < n; i++)
+        ret[i * n + i] = 0.0;
+    kernel_shape(gp->hyper.kernel, at->m * n, ret, ret, NULL);
+    for (size_t i = 0; i < at->m * n; i++)
+        ret[i] = gp->s2 * ret[i] + gp->t2;
+    if (width > 0)
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, (int)n, width, 1.0, at->features, width, features,
+                    width, 1.0, ret, (int)n);
 }
 
 enum status gp_predict(const struct gp *gp, size_t m, const double *x, double *ret_mean, double *ret_var,
@@ -428,28 +485,30 @@ enum status gp_predict(const struct gp *gp, size_t m, const double *x, double *r
 {
     if (m == 0)
         return STATUS_OK;
-    enum status s = STATUS_OK;
-    const size_t n = gp->n;
-    double *k = mem_alloc(m * n, sizeof *k), *kq = mem_alloc(m * n, sizeof *kq);
-    double *scaled = mem_alloc(m * (gp->dim + 1), sizeof *scaled), *norm = NULL;
-    if (k == NULL || kq == NULL || scaled == NULL) {
-        s = err_no_memory(err);
-        goto done;
-    }
-    norm = scaled + m * gp->dim;
-    gp_cross(gp, m, x, scaled, norm, k);
+    const size_t n = gp->n, width = gp->n_features;
+    double *block = mem_alloc(m * (2 * n + gp->dim + 1 + width), sizeof *block);
+    if (block == NULL)
+        return err_no_memory(err);
+    double *k = block, *kq = k + m * n;
+    const struct places at = {m, kq + m * n, kq + m * (n + gp->dim), kq + m * (n + gp->dim + 1)};
+    kernel_scale(m, gp->dim, x, gp->inv_lengthscale, at.scaled, at.norm);
+    gp_features(gp, m, x, at.features);
+    prior_cov(gp, &at, n, gp->scaled, gp->norm, gp->features, k);
     if (ret_mean != NULL)
         cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)m, (int)n, 1.0, k, (int)n, gp->alpha, 1, 0.0, ret_mean, 1);
     if (ret_var != NULL || ret_cov != NULL)
         cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)n, 1.0, k, (int)n, gp->q, (int)n,
                     0.0, kq, (int)n);
-    for (size_t i = 0; ret_var != NULL && i < m; i++)
-        ret_var[i] = fmax(gp->s2 + gp->t2 - dot(n, kq + i * n, k + i * n), 1e-12 * gp->s2);
-    if (ret_cov != NULL)
-        predict_cov(gp, m, scaled, norm, k, kq, ret_cov);
-done:
-    mem_free(k);
-    mem_free(kq);
-    mem_free(scaled);
-    return s;
+    for (size_t i = 0; ret_var != NULL && i < m; i++) {
+        const double *g = at.features + i * width, prior = gp->s2 + gp->t2 + dot(width, g, g);
+        ret_var[i] = fmax(prior - dot(n, kq + i * n, k + i * n), 1e-12 * gp->s2);
+    }
+    if (ret_cov != NULL) {
+        prior_cov(gp, &at, m, at.scaled, at.norm, at.features, ret_cov);
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)m, (int)n, -1.0, kq, (int)n, k, (int)n, 1.0,
+                    ret_cov, (int)m);
+        mirror_lower(m, ret_cov);
+    }
+    mem_free(block);
+    return STATUS_OK;
 }

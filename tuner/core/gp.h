@@ -22,23 +22,26 @@
 
 #include "base/core/err.h"
 #include "tuner/core/kernel.h"
+#include "tuner/core/trend.h"
 #include "tuner/core/warp.h"
 
 enum { GP_MAX_DIM = 60 };
-enum gp_extra { GP_SCALE, GP_MISFIT, GP_NOISE, GP_ROUND, GP_WARP, GP_EXTRAS };
+enum gp_extra { GP_SCALE, GP_MISFIT, GP_NOISE, GP_ROUND, GP_WARP, GP_TREND, GP_EXTRAS };
 
 /* The observations of one outcome; borrowed by what is built on it.  Points of one round stand together. */
 struct gp_data {
     size_t n, dim;
-    const double *x;       /* [n * dim] */
-    const double *y;       /* [n] */
-    size_t n_rounds;       /* round r: points start[r] .. start[r + 1] - 1 */
-    const size_t *start;   /* [n_rounds + 1] */
-    const double *noise;   /* the blocks one after the other, each row-major; 0 where the noise was not told */
-    const bool *unknown;   /* [n] */
-    const double *control; /* [dim], NULL: f(control) = 0 is not known */
-    double mean_sd;        /* t */
-    double warp_top;       /* > 0: y is warped (warp.h) below this value; 0: it is not */
+    const double *x;           /* [n * dim] */
+    const double *y;           /* [n] */
+    size_t n_rounds;           /* round r: points start[r] .. start[r + 1] - 1 */
+    const size_t *start;       /* [n_rounds + 1] */
+    const double *noise;       /* the blocks one after the other, each row-major; 0 where the noise was not told */
+    const bool *unknown;       /* [n] */
+    const double *control;     /* [dim], NULL: f(control) = 0 is not known */
+    double mean_sd;            /* t */
+    double warp_top;           /* > 0: y is warped (warp.h) below this value; 0: it is not */
+    const struct trend *trend; /* NULL: none */
+    double trend_unit;         /* of y, in the units of the coefficients */
 };
 
 struct gp_hyper {
@@ -64,20 +67,23 @@ struct gp {
     struct warp warp; /* everything below and every prediction is in warped values */
     double log_slope; /* sum of ln w' at the observations; it is part of log_evidence */
     double inv_lengthscale[GP_MAX_DIM];
-    double *scaled;  /* [n * dim] x / l */
-    double *norm;    /* [n] */
-    double *alpha;   /* [n] */
-    double *q;       /* [n * n] symmetric */
-    double *inverse; /* [n_observed^2] of the covariance of y; q itself where no control is known */
-    double *weights; /* [n_observed] inverse * y */
+    const struct trend *trend; /* borrowed */
+    size_t n_features;
+    double feature_scale; /* tau in units of y */
+    double *features;     /* [n * n_features] tau g(x) */
+    double *scaled;       /* [n * dim] x / l */
+    double *norm;         /* [n] */
+    double *alpha;        /* [n] */
+    double *q;            /* [n * n] symmetric */
+    double *inverse;      /* [n_observed^2] of the covariance of y; q itself where no control is known */
+    double *weights;      /* [n_observed] inverse * y */
     double log_evidence;
 };
 MUST_CHECK enum status gp_fit(struct gp_work *work, const struct gp_hyper *hyper, struct gp **ret_gp, struct err *err);
 void gp_free(struct gp *gp);
 
-/* Prior covariances of m new points x [m * dim] with the gp's points: ret [m * n].  scaled [m * dim] and norm [m] are
- * scratch and hold the new points' scaled coordinates afterwards. */
-void gp_cross(const struct gp *gp, size_t m, const double *x, double *scaled, double *norm, double *ret);
+/* tau g(x) at m points, ret [m * n_features]. */
+void gp_features(const struct gp *gp, size_t m, const double *x, double *ret);
 /* Posterior of f at m points: ret_mean [m], ret_var [m], ret_cov [m * m], each may be NULL.  O(m n^2). */
 MUST_CHECK enum status gp_predict(const struct gp *gp, size_t m, const double *x, double *ret_mean, double *ret_var,
                                   double *ret_cov, struct err *err);

@@ -60,6 +60,7 @@ enum status hyper_prior_init(struct hyper_prior *prior, const char *name, const 
     extra[GP_MISFIT] = normal(log(0.02), 1.0, log(1e-3), 0.0);
     extra[GP_NOISE] = normal(-2.0, 1.0, log(1e-4), log(3.0));
     extra[GP_ROUND] = normal(log(0.03), 1.0, log(1e-4), 0.0);
+    extra[GP_TREND] = normal(log(0.5), 0.7, log(0.01), log(10.0));
     extra[GP_WARP] = normal(log(0.05), 1.5, log(0.01), log(largest_warp(data)));
     bool unknown = false;
     for (size_t i = 0; i < data->n; i++)
@@ -68,6 +69,8 @@ enum status hyper_prior_init(struct hyper_prior *prior, const char *name, const 
         fix(&extra[GP_NOISE], -2.0);
     if (!(data->warp_top > 0.0))
         fix(&extra[GP_WARP], log(0.05));
+    if (data->trend == NULL)
+        fix(&extra[GP_TREND], log(0.5));
     if (!round_effect)
         fix(&extra[GP_ROUND], log(0.03));
     return STATUS_OK;
@@ -122,6 +125,7 @@ static void start_point(const struct hyper_prior *prior, size_t number, double *
     ret_theta[prior->dim + GP_MISFIT] = log(MISFIT[number]);
     ret_theta[prior->dim + GP_NOISE] = prior->entry[prior->dim + GP_NOISE].a;
     ret_theta[prior->dim + GP_WARP] = log(WARP[number]);
+    ret_theta[prior->dim + GP_TREND] = log(0.5);
     ret_theta[prior->dim + GP_ROUND] = prior->entry[prior->dim + GP_ROUND].a;
 }
 

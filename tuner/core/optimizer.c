@@ -23,6 +23,7 @@ struct optimizer {
     uint32_t levels[OPTIMIZER_MAX_DIM];
     char hyper_prior[32];
     const struct acquisition *acquisition;
+    struct trend *trend; /* NULL: none */
     struct observations observations;
     struct surrogate *surrogate[OPTIMIZER_MAX_OUTCOMES]; /* NULL: to be fitted */
 };
@@ -109,6 +110,7 @@ void optimizer_free(struct optimizer *optimizer)
     if (optimizer == NULL)
         return;
     forget_models(optimizer);
+    trend_free(optimizer->trend);
     observations_done(&optimizer->observations);
     mem_free(optimizer);
 }
@@ -120,12 +122,25 @@ enum status optimizer_tell(struct optimizer *optimizer, const struct optimizer_r
     return STATUS_OK;
 }
 
+enum status optimizer_preview(struct optimizer *o, const struct optimizer_previews *previews, struct err *err)
+{
+    struct trend *trend;
+    if (!o->control_known)
+        return err_set(err, STATUS_INVALID, "previews without control_known: they are relative to the control");
+    TRY(trend_new(o->dim, previews->n_features, previews->n, previews->x, previews->value, o->control, &trend, err));
+    forget_models(o);
+    trend_free(o->trend);
+    o->trend = trend;
+    return STATUS_OK;
+}
+
 /* Models for what was told, kept until the next tell. */
 static enum status refresh(struct optimizer *o, struct err *err)
 {
     if (!surrogate_possible(&o->observations))
         return err_set(err, STATUS_INVALID, "no result has been told yet: tell at least one");
-    const struct surrogate_options options = {o->hyper_prior, o->control_known ? o->control : NULL, o->round_variance};
+    const struct surrogate_options options = {o->hyper_prior, o->control_known ? o->control : NULL, o->round_variance,
+                                              o->trend};
     for (size_t k = 0; k < o->n_outcomes; k++) {
         if (o->surrogate[k] != NULL)
             continue;

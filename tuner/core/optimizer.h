@@ -58,6 +58,16 @@ struct optimizer_round {
 MUST_CHECK enum status optimizer_tell(struct optimizer *optimizer, const struct optimizer_round *round,
                                       struct err *err);
 
+/* What logged requests say about n points, relative to the control (trend.h): one part of every outcome becomes linear
+ * in it.  Replaces earlier previews; copied.  Needs control_known.  Errors of trend_new(). */
+struct optimizer_previews {
+    size_t n, n_features;
+    const double *x;     /* [n * dim] */
+    const double *value; /* [n * n_features] */
+};
+MUST_CHECK enum status optimizer_preview(struct optimizer *optimizer, const struct optimizer_previews *previews,
+                                         struct err *err);
+
 /* n new points of the cube into ret_x [n * dim], given the points that are still running (pending [n_pending * dim],
  * may be NULL).  Without any told point: scrambled Sobol around the control (design.h), the first of them the control
  * itself unless control_known. */

@@ -146,9 +146,10 @@ static double top_of(const struct surrogate *s)
 }
 
 /* The standardised observations of the outcome, without rounds that have none. */
-static void fill(struct surrogate *s, const struct observations *o, size_t outcome, const double *control)
+static void fill(struct surrogate *s, const struct observations *o, size_t outcome,
+                 const struct surrogate_options *options)
 {
-    const struct scaling scaling = standardise(o, outcome, control != NULL);
+    const struct scaling scaling = standardise(o, outcome, options->control != NULL);
     s->center = scaling.center;
     s->scale = scaling.scale;
     double *noise = s->noise;
@@ -168,9 +169,11 @@ static void fill(struct surrogate *s, const struct observations *o, size_t outco
     s->data.start = s->start;
     s->data.noise = s->noise;
     s->data.unknown = s->unknown;
-    s->data.control = control;
+    s->data.control = options->control;
+    s->data.trend = options->trend;
+    s->data.trend_unit = 1.0 / s->scale;
     s->data.mean_sd = MEAN_SD;
-    s->data.warp_top = outcome == 0 && control == NULL && s->data.n >= WARP_FROM ? top_of(s) : 0.0;
+    s->data.warp_top = outcome == 0 && options->control == NULL && s->data.n >= WARP_FROM ? top_of(s) : 0.0;
 }
 
 /* With many points the starts are climbed on a part of them, and the better end goes on with all. */
@@ -218,7 +221,7 @@ enum status surrogate_fit(const struct observations *observations, size_t outcom
     struct surrogate *s = allocate(observations, outcome);
     if (s == NULL)
         return err_no_memory(err);
-    fill(s, observations, outcome, options->control);
+    fill(s, observations, outcome, options);
     const enum status status = fit_models(s, options, err);
     if (status != STATUS_OK) {
         surrogate_free(s);

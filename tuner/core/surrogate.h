@@ -17,6 +17,7 @@ struct surrogate_options {
     const char *hyper_prior;
     const double *control; /* NULL: f(control) = 0 is not known */
     bool round_effect;
+    const struct trend *trend; /* NULL: none; must outlive the surrogate */
 };
 
 struct surrogate {

@@ -33,7 +33,9 @@ enum status thin_init(struct thin *ret, const struct gp_data *all, size_t most, 
                                  .unknown = ret->unknown,
                                  .control = all->control,
                                  .mean_sd = all->mean_sd,
-                                 .warp_top = all->warp_top};
+                                 .warp_top = all->warp_top,
+                                 .trend = all->trend,
+                                 .trend_unit = all->trend_unit};
     for (size_t r = 0; r < all->n_rounds; r++) {
         const size_t begin = all->start[r], end = all->start[r + 1], first = (begin + step - 1) / step * step;
         for (size_t i = first; i < end; i += step, kept++) {
