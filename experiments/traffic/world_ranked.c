@@ -15,8 +15,9 @@ struct world_ranked {
     size_t column[WORLD_MAX_HEADS]; /* the ranker's head of each of the world's */
     double weights[WORLD_MAX_HEADS];
     char (*item_text)[WORLD_ITEM_ID];
-    float *raw;       /* [candidates * ranker heads] */
-    float *looked_up; /* [candidates * heads] out of the table */
+    float *raw;        /* [candidates * ranker heads] */
+    float *looked_up;  /* [candidates * heads] out of the table */
+    const float *last; /* one of looked_up and kept */
 
     /* Open addressing on the request's key; 0 is an empty place.  Row r of `kept` holds candidates * heads floats. */
     uint64_t *keys;
@@ -79,6 +80,11 @@ void world_ranked_free(struct world_ranked *ranked)
 void world_ranked_set(struct world_ranked *ranked, const double *weights)
 {
     memcpy(ranked->weights, weights, world_params(ranked->world)->n_heads * sizeof *weights);
+}
+
+const float *world_ranked_last(const struct world_ranked *ranked)
+{
+    return ranked->last;
 }
 
 void world_ranked_means(const struct world_ranked *ranked, double *ret)
@@ -189,6 +195,7 @@ enum status world_ranked_policy(void *context, const struct world_visit *visit, 
     for (size_t i = 0; i < (size_t)w->candidates; i++)
         ids[i] = ranked->item_text[visit->candidates[i]];
     TRY(find_p(ranked, visit, ids, &p, err));
+    ranked->last = p;
     *ret_n = utility_top((size_t)w->candidates, w->n_heads, ranked->weights, p, ids, (size_t)w->show, best);
     for (size_t j = 0; j < *ret_n; j++)
         ret_shown[j] = visit->candidates[best[j].index];

@@ -24,6 +24,8 @@ void world_ranked_set(struct world_ranked *ranked, const double *weights);
 /* A world_policy; context is the struct world_ranked. */
 MUST_CHECK enum status world_ranked_policy(void *context, const struct world_visit *visit, size_t *ret_n,
                                            uint32_t *ret_shown, struct err *err);
+/* Probabilities of the last request that the policy ranked, [candidates * n_heads]; until the next one. */
+const float *world_ranked_last(const struct world_ranked *ranked);
 /* The ranker's mean probability of each of the world's heads (plug-in weights are made of them); ret [n_heads]. */
 void world_ranked_means(const struct world_ranked *ranked, double *ret);
 

@@ -69,6 +69,7 @@ static struct campaign_config config(uint8_t choice)
         .promote_auto = choice & 64,
         .delta = 0.01,
         .harm = 0.1,
+        .warm_start = true,
         .n_params = choice >> 7,
         .param = {{"x", SPACE_INTEGER, 0, 4, 2}},
     };
@@ -123,6 +124,23 @@ static struct campaign_results *results(struct play *play, uint8_t how)
     return r;
 }
 
+/* What logged requests say, good or bad. */
+static struct campaign_previews *previews(const struct play *play, uint8_t how)
+{
+    const struct campaign *c = play->campaign;
+    struct campaign_previews *p = NULL;
+    struct rng rng;
+    must(campaign_previews_plan(&c->setup, c->config.seed, &p, NULL) == STATUS_OK);
+    p->n = 2 + how % 16; /* small ones, for speed */
+    p->requests = how;
+    rng_init(&rng, how, 0, 5);
+    for (size_t i = 0; i < p->n * p->n_heads; i++)
+        p->feature[i] = how & 16 ? 0.0 : 0.1 * rng_normal(&rng);
+    if (how & 32)
+        p->feature[0] = how & 64 ? nan("") : 1e9;
+    return p;
+}
+
 /* An answer to the call that the campaign waits for. */
 static bool answer(struct play *play, struct campaign_event *event)
 {
@@ -131,7 +149,7 @@ static bool answer(struct play *play, struct campaign_event *event)
     enum campaign_call call = campaign_call(play->campaign);
     if (call == CALL_NONE)
         return false;
-    if (how < 8 && call != CALL_FIT) { /* trouble */
+    if (how < 8 && call != CALL_FIT && call != CALL_PREVIEWS) { /* trouble */
         bool put = call == CALL_OPEN || call == CALL_DEFAULT;
         event->kind = how < 2 ? EVENT_REFUSED : how < 4 ? EVENT_MISSING : put ? EVENT_TAKEN : EVENT_UNSURE;
         if (how == 7)
@@ -163,6 +181,10 @@ static bool answer(struct play *play, struct campaign_event *event)
     case CALL_STOP_ARM:
         event->kind = EVENT_ARM_STOPPED;
         event->line = how < 64 ? "no" : NULL;
+        break;
+    case CALL_PREVIEWS:
+        event->kind = EVENT_PREVIEWS;
+        event->previews = how < 64 ? NULL : previews(play, how);
         break;
     case CALL_FIT:
         event->kind = EVENT_FIT;
@@ -232,6 +254,16 @@ static struct campaign_results *copy_results(const struct campaign_results *from
     return to;
 }
 
+static struct campaign_previews *copy_previews(const struct campaign_previews *from)
+{
+    struct campaign_previews *to = campaign_previews_new(from->n, from->dim, from->n_heads);
+    must(to != NULL);
+    to->requests = from->requests;
+    memcpy(to->x, from->x, from->n * from->dim * sizeof *to->x);
+    memcpy(to->feature, from->feature, from->n * from->n_heads * sizeof *to->feature);
+    return to;
+}
+
 /* What a restart makes of the journal. */
 static void restore(const struct play *play, struct campaign **ret)
 {
@@ -241,6 +273,8 @@ static void restore(const struct play *play, struct campaign **ret)
     copy->id = c->id;
     if (c->has_setup)
         must(campaign_restore_setup(copy, &play->experiment, NULL) == STATUS_OK);
+    if (c->previews != NULL)
+        must(campaign_restore_previews(copy, copy_previews(c->previews), NULL) == STATUS_OK);
     for (size_t r = 0; r < c->n_rounds; r++) {
         struct campaign_round round = c->rounds[r];
         round.results = round.results == NULL ? NULL : copy_results(round.results);
@@ -289,7 +323,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         else if (!answer(&play, &event))
             continue;
         enum status s = campaign_step(play.campaign, &event, &plan, &err);
-        bool thinking = event.kind == EVENT_FIT || event.kind == EVENT_EXPERIMENT || who >= 224;
+        bool thinking =
+            event.kind == EVENT_FIT || event.kind == EVENT_PREVIEWS || event.kind == EVENT_EXPERIMENT || who >= 224;
         if (s != STATUS_OK && s != STATUS_CONFLICT && s != STATUS_NOT_FOUND && s != STATUS_UNPROCESSABLE &&
             s != STATUS_CORRUPT) {
             must(thinking); /* the object is thrown away */

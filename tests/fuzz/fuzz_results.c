@@ -19,8 +19,22 @@ static void check_that(bool holds, const char *what, int line)
     abort();
 }
 
+static void decode_previews(const char *text, size_t size)
+{
+    const struct campaign_setup setup = {.n_heads = 2, .dim = 1, .head = {"click", "save"}};
+    struct campaign_previews *previews = campaign_previews_new(2, 1, 2);
+    struct err err = ERR_INIT;
+    must(previews != NULL);
+    if (client_decode_previews(text, size, &setup, 0, 2, previews, &err) != STATUS_OK)
+        must(err.text[0] != '\0');
+    for (size_t i = 0; i < 4; i++)
+        must(isfinite(previews->feature[i]) && previews->feature[i] >= -1.0);
+    campaign_previews_free(previews);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    decode_previews((const char *)data, size);
     struct campaign_results *results = NULL;
     struct campaign_experiment experiment;
     struct err err = ERR_INIT;

@@ -25,6 +25,7 @@ void fake_api_init(struct fake_api *api)
                              .gain = 0.09,
                              .peak = 1,
                              .events = 1,
+                             .logged = -1,
                              .now_ms = 1700000000000,
                              .die_at = -1,
                              .exists = true,
@@ -371,6 +372,64 @@ static int put_default(struct fake_api *api, const char *body, size_t n, struct 
     return 200;
 }
 
+/* What is shown follows the log ratios: more of what weighs more. */
+static void write_shown(struct buf *ret, const double *weight)
+{
+    double u[FAKE_HEADS];
+    log_ratios(weight, u);
+    buf_text(ret, "\"shown\":[");
+    for (int h = 0; h < FAKE_HEADS; h++)
+        buf_printf(ret, "%s%.17g", h > 0 ? "," : "", HEAD_MEAN[h] * (1 + 0.1 * tanh(u[h]) - 0.03 * tanh(u[1] - u[2])));
+    buf_char(ret, ']');
+}
+
+static enum status read_weights(const struct json_at *at, double *ret, struct err *err)
+{
+    TRY(json_object(at, err));
+    for (int h = 0; h < FAKE_HEADS; h++)
+        TRY(json_get_number(at, HEADS[h], JSON_REQUIRED, -1e9, 1e9, &ret[h], err));
+    return STATUS_OK;
+}
+
+static enum status write_previews(const struct json_at *root, struct buf *ret, struct err *err)
+{
+    struct json_at reference, list, item = {0};
+    double weight[FAKE_HEADS];
+    size_t n;
+    TRY(json_member(root, "reference", JSON_REQUIRED, &reference, err));
+    TRY(read_weights(&reference, weight, err));
+    buf_text(ret, "\"heads\":[\"click\",\"save\",\"hide\"],\"reference\":{");
+    write_shown(ret, weight);
+    buf_text(ret, "},\"previews\":[");
+    TRY(json_member(root, "weights", JSON_REQUIRED, &list, err));
+    TRY(json_array(&list, 64, &n, err));
+    for (size_t i = 0; json_next(&list, &item); i++) {
+        TRY(read_weights(&item, weight, err));
+        buf_printf(ret, "%s{", i > 0 ? "," : "");
+        write_shown(ret, weight);
+        buf_text(ret, ",\"overlap\":1}");
+    }
+    buf_text(ret, "]}");
+    return STATUS_OK;
+}
+
+static int post_preview(struct fake_api *api, const char *body, size_t n, struct buf *ret)
+{
+    struct json *json = NULL;
+    struct err err = ERR_INIT;
+    api->previews++;
+    if (api->logged < 0)
+        return refuse(ret, 404, "no previews here");
+    enum status s = json_parse(body, n, NULL, &json, &err);
+    buf_printf(ret, "{\"experiment\":\"feed\",\"requests\":%lld,", (long long)api->logged);
+    if (s == STATUS_OK) {
+        const struct json_at root = json_root(json);
+        s = write_previews(&root, ret, &err);
+    }
+    json_free(json);
+    return s == STATUS_OK ? 200 : refuse(ret, status_http(s), err.text);
+}
+
 static int serve(struct fake_api *api, const char *method, const char *path, const char *body, size_t n,
                  struct buf *ret)
 {
@@ -386,6 +445,8 @@ static int serve(struct fake_api *api, const char *method, const char *path, con
     }
     if (strcmp(path, "/v1/experiments/feed/default") == 0)
         return put_default(api, body, n, ret);
+    if (strcmp(path, "/v1/experiments/feed/preview") == 0)
+        return post_preview(api, body, n, ret);
     if (sscanf(path, "/v1/experiments/feed/rounds/%lld%n", &number, &end) == 1) {
         if (path[end] == '\0')
             return put_round(api, number, body, n, ret);

@@ -125,6 +125,9 @@ static enum status answer(struct world_experiment *e, const struct campaign *c, 
         return STATUS_OK;
     case CALL_RESULTS:
         return play_open_round(e, c, event, err);
+    case CALL_PREVIEWS:
+        event->kind = EVENT_PREVIEWS;
+        return world_experiment_preview(e, &c->setup, c->config.seed, &event->previews, err);
     case CALL_FIT:
         event->kind = EVENT_FIT;
         return STATUS_OK;

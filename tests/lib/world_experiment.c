@@ -7,9 +7,10 @@
 #include "base/stats/chi2.h"
 #include "base/stats/moments.h"
 #include "experiments/core/assign.h"
+#include "experiments/http/preview_estimate.h"
 #include "experiments/world/population.h"
 
-enum { DAY_MS = 86400000, UNSEEN = 0 };
+enum { DAY_MS = 86400000, UNSEEN = 0, EVERY = 7 };
 
 struct world_experiment {
     struct world *world;
@@ -21,6 +22,7 @@ struct world_experiment {
     int64_t n_seen; /* length of `seen` */
     int64_t *seen;  /* by user: the first round it came in, UNSEEN before */
     int64_t requests;
+    struct preview_snapshot sample; /* of requests */
 };
 
 /* A round being played. */
@@ -35,6 +37,13 @@ struct account {
     struct campaign_results_arm count[PLAN_MAX_ARMS];
 };
 
+static void forget(struct world_experiment *e)
+{
+    for (size_t i = 0; i < e->sample.n; i++)
+        mem_free(e->sample.requests[i]);
+    e->sample.n = 0;
+}
+
 enum status world_experiment_open(const struct world_params *params, const struct ranker *ranker,
                                   const struct world_scores *scores, uint64_t play_seed, struct world_experiment **ret,
                                   struct err *err)
@@ -46,8 +55,12 @@ enum status world_experiment_open(const struct world_params *params, const struc
     enum status s = world_open(params, play_seed, &e->world, err);
     if (s == STATUS_OK)
         s = world_ranked_new(e->world, ranker, scores, &e->ranked, err);
-    if (s == STATUS_OK)
+    if (s == STATUS_OK) {
+        e->sample.n_heads = world_params(e->world)->n_heads;
+        for (size_t h = 0; h < e->sample.n_heads; h++)
+            e->sample.column[h] = (uint8_t)h;
         s = world_experiment_rewind(e, err);
+    }
     if (s != STATUS_OK) {
         world_experiment_close(e);
         return s;
@@ -60,6 +73,7 @@ void world_experiment_close(struct world_experiment *e)
 {
     if (e == NULL)
         return;
+    forget(e);
     population_free(e->population);
     world_ranked_free(e->ranked);
     world_close(e->world);
@@ -69,6 +83,7 @@ void world_experiment_close(struct world_experiment *e)
 
 enum status world_experiment_rewind(struct world_experiment *e, struct err *err)
 {
+    forget(e);
     population_free(e->population);
     e->population = NULL;
     e->day = 0;
@@ -168,6 +183,48 @@ static void count_events(struct account *account, size_t row, size_t arm, const 
     }
 }
 
+/* The request just ranked. */
+static enum status keep(struct world_experiment *e, struct err *err)
+{
+    const struct world_params *p = world_params(e->world);
+    const size_t size = (size_t)p->candidates * p->n_heads;
+    if (e->sample.n == PREVIEW_MAX_REQUESTS)
+        return STATUS_OK;
+    struct preview_request *request = mem_alloc(1, sizeof *request + size * sizeof(float));
+    if (request == NULL)
+        return err_no_memory(err);
+    request->n = (uint32_t)p->candidates;
+    request->k = (uint32_t)p->show;
+    memcpy(request->p, world_ranked_last(e->ranked), size * sizeof(float));
+    e->sample.requests[e->sample.n++] = request;
+    return STATUS_OK;
+}
+
+enum status world_experiment_preview(const struct world_experiment *e, const struct campaign_setup *setup,
+                                     uint64_t seed, struct campaign_previews **ret, struct err *err)
+{
+    struct preview *asked = mem_alloc(CAMPAIGN_PREVIEWS + 1, sizeof *asked);
+    if (asked == NULL)
+        return err_no_memory(err);
+    struct campaign_previews *previews = NULL;
+    const enum status s = campaign_previews_plan(setup, seed, &previews, err);
+    if (s == STATUS_OK) {
+        memcpy(asked[0].weights, setup->control.weight, sizeof asked[0].weights);
+        for (size_t i = 0; i < previews->n; i++) {
+            struct campaign_point point;
+            campaign_setup_decode(setup, previews->x + i * setup->dim, &point);
+            memcpy(asked[i + 1].weights, point.weight, sizeof asked[i + 1].weights);
+        }
+        preview_estimate(&e->sample, previews->n + 1, asked);
+        previews->requests = (int64_t)e->sample.n;
+        for (size_t i = 0; i < previews->n; i++)
+            campaign_previews_set(previews, i, asked[i + 1].shown, asked[0].shown);
+        *ret = previews;
+    }
+    mem_free(asked);
+    return s;
+}
+
 static enum status play_visit(struct world_experiment *e, struct account *account, struct world_visit *visit,
                               struct world_response *response, struct err *err)
 {
@@ -184,7 +241,8 @@ static enum status play_visit(struct world_experiment *e, struct account *accoun
         size_t n = 0;
         TRY(world_ranked_policy(e->ranked, visit, &n, shown, err));
         visit_respond(visit, n, shown, response);
-        e->requests++;
+        if (e->requests++ % EVERY == 0)
+            TRY(keep(e, err));
         if (arm == ARM_NONE)
             continue;
         account->count[arm].requests++;

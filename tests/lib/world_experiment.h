@@ -13,7 +13,7 @@
 
 #include "experiments/core/plan.h"
 #include "experiments/traffic/world_ranked.h"
-#include "tuner/core/campaign_facts.h"
+#include "tuner/core/campaign_preview.h"
 
 struct world_experiment;
 
@@ -32,6 +32,11 @@ void world_experiment_facts(const struct world_experiment *experiment, struct ca
  * results under the number next_round. */
 MUST_CHECK enum status world_experiment_play(struct world_experiment *experiment, const struct round_plan *plan,
                                              struct campaign_results **ret, struct err *err);
+/* What POST /v1/experiments/{exp}/preview says after the rounds so far, by every seventh request of them up to a
+ * thousand; *ret is the caller's. */
+MUST_CHECK enum status world_experiment_preview(const struct world_experiment *experiment,
+                                                const struct campaign_setup *setup, uint64_t seed,
+                                                struct campaign_previews **ret, struct err *err);
 /* Requests answered since it was opened. */
 int64_t world_experiment_requests(const struct world_experiment *experiment);
 

@@ -388,6 +388,12 @@ static double error_after_one_round(bool previews)
     }
     const struct optimizer_round round = {ARMS, x, y, cov, NULL};
     assert_ok(optimizer_tell(optimizer, &round, &err), &err);
+    if (previews) { /* the coefficients of y above, with errors that fit */
+        double worth[WIDTH], sd[WIDTH];
+        assert_ok(optimizer_preview_worth(optimizer, 0, worth, sd, &err), &err);
+        assert_true(fabs(worth[0] - 0.8) < 3.0 * sd[0] && fabs(worth[1] + 0.5) < 3.0 * sd[1]);
+        assert_true(sd[0] < 0.15 && sd[1] < 0.15);
+    }
     double squares = 0.0, mean[POINTS];
     const struct optimizer_posterior ret = {.mean = mean};
     design_sobol(POINTS, DIM, 0, NULL, &rng, x);
@@ -415,9 +421,11 @@ static void test_control_is_needed(void **state)
     struct optimizer *optimizer = NULL;
     const struct optimizer_config config = {.dim = 1, .n_outcomes = 1};
     const double x[] = {0.0, 1.0};
+    double worth[1];
     const struct optimizer_previews previews = {2, 1, x, x};
     assert_ok(optimizer_new(&config, &optimizer, &err), &err);
     assert_refused(optimizer_preview(optimizer, &previews, &err), STATUS_INVALID, &err, "control_known");
+    assert_refused(optimizer_preview_worth(optimizer, 0, worth, worth, &err), STATUS_INVALID, &err, "without previews");
     optimizer_free(optimizer);
 }
 

@@ -45,7 +45,7 @@ static void files_that_are_no_journal(void **state)
     o = options(files_path(folder, "later.db", path, sizeof path));
     assert_ok(db_open(path, LATER, 3, &db, &err), &err);
     db_close(db);
-    assert_refused(tuner_new(&o, &tuner, &err), STATUS_CONFLICT, &err, "is newer than this program's 1");
+    assert_refused(tuner_new(&o, &tuner, &err), STATUS_CONFLICT, &err, "is newer than this program's 2");
     assert_null(tuner);
     files_remove(folder);
 }

@@ -126,6 +126,26 @@ static void describe_outlook(struct buf *to, const struct json_at *status)
     }
 }
 
+/* What logged requests and the rounds so far say together. */
+static void describe_worth(struct buf *to, const struct json_at *status)
+{
+    const struct json_at warm = view_member(status, "warm_start"), worth = view_member(&warm, "worth");
+    struct json_at head = {0};
+    if (warm.value == NULL)
+        return;
+    label(to, "warm start");
+    buf_printf(to, "%" PRId64 " weights previewed on %" PRId64 " logged requests\n", view_int(&warm, "weights", 0),
+               view_int(&warm, "requests", 0));
+    label(to, "worth");
+    buf_text(to, "change of the objective by 1 % more predicted events:");
+    while (view_next(&worth, &head)) {
+        buf_char(to, ' ');
+        format_text(to, head.key);
+        buf_printf(to, " %+.2f ± %.2f %%", view_number(&head, "mean"), view_number(&head, "se"));
+    }
+    buf_char(to, '\n');
+}
+
 static void winner_row(struct grid *grid, const struct json_at *winner, const char *title, const char *against)
 {
     static const char *const KINDS[] = {"raw", "model", "confirmed"};
@@ -234,6 +254,7 @@ void describe_status(struct buf *to, const struct json_at *status)
     describe_best(to, status);
     describe_guardrails(to, status);
     describe_outlook(to, status);
+    describe_worth(to, status);
     if (decision.value != NULL) {
         label(to, "decision");
         describe_end(to, status);

@@ -1,4 +1,4 @@
-#include "tuner/client/client.h"
+#include "tuner/client/client_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static enum client_verdict verdict(enum status s, int http)
     return http == 404 ? CLIENT_MISSING : http == 409 ? CLIENT_TAKEN : CLIENT_REFUSED;
 }
 
-static enum client_verdict ask(const struct client_door *door, const char *method, const char *path, const char *body,
+enum client_verdict client_ask(const struct client_door *door, const char *method, const char *path, const char *body,
                                struct buf *ret_body, struct err *err)
 {
     int http = 0;
@@ -37,7 +37,7 @@ static enum client_verdict ask_int(const struct client_door *door, const char *m
 {
     struct buf answer = BUF_INIT;
     struct json *json = NULL;
-    enum client_verdict v = ask(door, method, path, body, &answer, err);
+    enum client_verdict v = client_ask(door, method, path, body, &answer, err);
     if (v == CLIENT_OK) {
         enum status s = json_parse(buf_string(&answer), answer.length, NULL, &json, err);
         if (s == STATUS_OK) {
@@ -60,7 +60,7 @@ enum client_verdict client_create(const struct client_door *door, const char *ex
     char path[200];
     struct buf answer = BUF_INIT;
     snprintf(path, sizeof path, "/v1/experiments/%s", experiment);
-    enum client_verdict v = ask(door, "PUT", path, body, &answer, err);
+    enum client_verdict v = client_ask(door, "PUT", path, body, &answer, err);
     buf_done(&answer);
     return v;
 }
@@ -70,7 +70,7 @@ enum client_verdict client_experiment(const struct client_door *door, const char
 {
     char path[200];
     snprintf(path, sizeof path, "/v1/experiments/%s", experiment);
-    enum client_verdict v = ask(door, "GET", path, NULL, ret_body, err);
+    enum client_verdict v = client_ask(door, "GET", path, NULL, ret_body, err);
     if (v != CLIENT_OK)
         return v;
     if (client_decode_experiment(buf_string(ret_body), ret_body->length, ret, err) == STATUS_OK)
@@ -92,7 +92,7 @@ enum client_verdict client_results(const struct client_door *door, const char *e
 {
     char path[200];
     snprintf(path, sizeof path, "/v1/experiments/%s/rounds/%lld/results", experiment, (long long)round);
-    enum client_verdict v = ask(door, "GET", path, NULL, ret_body, err);
+    enum client_verdict v = client_ask(door, "GET", path, NULL, ret_body, err);
     if (v != CLIENT_OK)
         return v;
     if (client_decode_results(buf_string(ret_body), ret_body->length, ret, err) == STATUS_OK)
@@ -113,7 +113,7 @@ static enum client_verdict post_stop(const struct client_door *door, const char 
     json_write_object_end(&w);
     enum client_verdict v = CLIENT_LATER;
     if (buf_status(&body, err) == STATUS_OK)
-        v = ask(door, "POST", path, buf_string(&body), &answer, err);
+        v = client_ask(door, "POST", path, buf_string(&body), &answer, err);
     buf_done(&body);
     buf_done(&answer);
     return v;

@@ -28,6 +28,9 @@ enum client_verdict client_create(const struct client_door *door, const char *ex
                                   struct err *err);
 enum client_verdict client_experiment(const struct client_door *door, const char *experiment, struct buf *ret_body,
                                       struct campaign_experiment *ret, struct err *err);
+/* Fills the features of previews in; CLIENT_MISSING also where there are too few requests to go by. */
+enum client_verdict client_previews(const struct client_door *door, const struct campaign *campaign,
+                                    struct campaign_previews *previews, struct err *err);
 /* *ret_opened_ms: the server's time. */
 enum client_verdict client_open(const struct client_door *door, const char *experiment, int64_t round, const char *body,
                                 int64_t *ret_opened_ms, struct err *err);
@@ -50,6 +53,10 @@ MUST_CHECK enum status client_default_body(const struct campaign *campaign, stru
 /* client_decode.c; STATUS_CORRUPT with "<path> ...". */
 MUST_CHECK enum status client_decode_experiment(const char *text, size_t n, struct campaign_experiment *ret,
                                                 struct err *err);
+/* The features of points first .. first + n - 1, by heads of the setup; with too few requests only their number. */
+MUST_CHECK enum status client_decode_previews(const char *text, size_t length, const struct campaign_setup *setup,
+                                              size_t first, size_t n, struct campaign_previews *previews,
+                                              struct err *err);
 MUST_CHECK enum status client_decode_results(const char *text, size_t n, struct campaign_results **ret,
                                              struct err *err);
 

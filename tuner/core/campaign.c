@@ -63,6 +63,7 @@ void campaign_free(struct campaign *campaign)
     mem_free(campaign->rounds);
     mem_free(campaign->trials);
     optimizer_free(campaign->optimizer);
+    campaign_previews_free(campaign->previews);
     campaign_results_free(campaign->live);
     mem_free(campaign);
 }
@@ -136,6 +137,9 @@ static void phase_note(const struct campaign *campaign, char *ret, size_t size)
         else
             snprintf(ret, size, "round %lld is confirming trial %lld", number, (long long)memory->candidate);
         return;
+    case PHASE_PREVIEW:
+        snprintf(ret, size, "asking what logged requests say");
+        return;
     case PHASE_FIT:
         snprintf(ret, size, "fitting the results of round %lld", number);
         return;
@@ -180,6 +184,8 @@ enum campaign_call campaign_call(const struct campaign *campaign)
         if (memory->stop_round)
             return CALL_STOP;
         return campaign->harmful_arm != 0 ? CALL_STOP_ARM : CALL_RESULTS;
+    case PHASE_PREVIEW:
+        return CALL_PREVIEWS;
     case PHASE_FIT:
         return CALL_FIT;
     case PHASE_PROMOTE:
@@ -211,6 +217,17 @@ enum status campaign_restore_setup(struct campaign *campaign, const struct campa
     TRY(optimizer_new(&config, &campaign->optimizer, err));
     campaign->has_setup = true;
     return STATUS_OK;
+}
+
+enum status campaign_restore_previews(struct campaign *campaign, struct campaign_previews *previews, struct err *err)
+{
+    campaign_previews_free(campaign->previews);
+    campaign->previews = previews;
+    if (!campaign->has_setup || previews->dim != campaign->setup.dim || previews->n_heads != campaign->setup.n_heads)
+        return err_set(err, STATUS_CORRUPT, "the previews of campaign %lld have %zu coordinates and %zu heads",
+                       (long long)campaign->id, previews->dim, previews->n_heads);
+    const struct optimizer_previews told = {previews->n, previews->n_heads, previews->x, previews->feature};
+    return optimizer_preview(campaign->optimizer, &told, err);
 }
 
 enum status campaign_restore_round(struct campaign *campaign, const struct campaign_round *round, struct err *err)

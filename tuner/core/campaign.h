@@ -7,6 +7,7 @@
  *   PROBE --ours--> MEASURE   --foreign or missing--> LOOK, which takes the next number
  *   MEASURE --final results, campaign_close--> FIT        poll; the frozen body is journalled before it is acted on;
  *                                                         an arm that surely harms is stopped (campaign_harm.h)
+ *   (MEASURE --until there are previews--> PREVIEW --previews or none--> FIT     campaign_preview.h)
  *   FIT --fit, campaign_fit-------------> LOOK | READY | PROMOTE | DONE
  *   READY --promote---------------------> LOOK with aim PROMOTE
  *   PROMOTE --promoted------------------> DONE            put the default with if_version   (--taken--> READY)
@@ -27,6 +28,7 @@
 #define TRIMTAB_TUNER_CORE_CAMPAIGN_H
 
 #include "tuner/core/campaign_measure.h"
+#include "tuner/core/campaign_preview.h"
 #include "tuner/core/drift.h"
 #include "tuner/core/promotion.h"
 
@@ -37,6 +39,7 @@
     X(PHASE_OPEN, "open")                                                                                              \
     X(PHASE_PROBE, "probe")                                                                                            \
     X(PHASE_MEASURE, "measure")                                                                                        \
+    X(PHASE_PREVIEW, "preview")                                                                                        \
     X(PHASE_FIT, "fit")                                                                                                \
     X(PHASE_READY, "ready")                                                                                            \
     X(PHASE_PROMOTE, "promote")                                                                                        \
@@ -165,6 +168,8 @@ struct campaign_findings {
     bool has_stop, has_drift;
     struct optimizer_stop stop;
     struct drift_verdict drift;
+    bool has_worth; /* the objective's gain from 1 % more predicted events of a head shown, in % (campaign_preview.h) */
+    double worth[CAMPAIGN_MAX_HEADS], worth_sd[CAMPAIGN_MAX_HEADS];
     bool has_confirmed; /* the guardrails below */
     struct promotion_guardrail guardrail[CAMPAIGN_MAX_GUARDRAILS];
 };
@@ -179,10 +184,11 @@ struct campaign {
     size_t n_rounds, n_trials, n_told;
     struct campaign_round *rounds;
     struct campaign_trial *trials;
-    struct optimizer *optimizer;   /* NULL before setup */
-    struct campaign_results *live; /* of the open round, NULL: none yet */
-    size_t harmful_arm;            /* by those, to be stopped; 0: none (campaign_harm.h) */
-    char harm[CAMPAIGN_LINE];      /* why */
+    struct optimizer *optimizer;        /* NULL before setup */
+    struct campaign_previews *previews; /* NULL: none yet */
+    struct campaign_results *live;      /* of the open round, NULL: none yet */
+    size_t harmful_arm;                 /* by those, to be stopped; 0: none (campaign_harm.h) */
+    char harm[CAMPAIGN_LINE];           /* why */
     struct campaign_findings findings;
 };
 
@@ -196,6 +202,7 @@ enum campaign_event_kind {
     EVENT_MISSING,     /* 404 for the round; .line */
     EVENT_STOPPED,     /* the open round is settling */
     EVENT_ARM_STOPPED, /* of CALL_STOP_ARM; .line: refused, the round has ended meanwhile */
+    EVENT_PREVIEWS,    /* .previews, taken over whatever happens; NULL: there are none, .line says why */
     EVENT_FIT,         /* nothing came in; do the thinking */
     EVENT_PROMOTED,    /* .version */
     EVENT_REFUSED,     /* 4xx to our own request; .line */
@@ -209,6 +216,7 @@ struct campaign_event {
     enum campaign_event_kind kind;
     const struct campaign_experiment *experiment;
     struct campaign_results *results;
+    struct campaign_previews *previews;
     const char *line;
     int64_t at_ms, version, trial;
 };
@@ -217,6 +225,7 @@ struct campaign_event {
  * the audit line.  wait: nothing to do before the next poll; detail says why. */
 struct campaign_plan {
     bool changed, wait;
+    bool previews; /* journal them too */
     size_t first_round, first_trial;
     const char *action; /* static: "round planned", ... */
     char detail[CAMPAIGN_LINE];
@@ -230,6 +239,7 @@ enum campaign_call {
     CALL_RESULTS,
     CALL_STOP,
     CALL_STOP_ARM, /* harmful_arm */
+    CALL_PREVIEWS, /* of campaign_previews_plan() */
     CALL_FIT,
     CALL_DEFAULT
 };
@@ -259,10 +269,12 @@ size_t campaign_rounds_done(const struct campaign *campaign);
 /* Its trial row, NULL when there is none. */
 struct campaign_trial *campaign_find_trial(const struct campaign *campaign, int64_t n);
 
-/* From the journal, in this order: setup (the experiment as first seen), rounds with their trials, finish.  results is
- * taken over.  STATUS_CORRUPT: the rows contradict each other. */
+/* From the journal, in this order: setup (the experiment as first seen), previews where there are any, rounds with
+ * their trials, finish.  previews and results are taken over.  STATUS_CORRUPT: the rows contradict each other. */
 MUST_CHECK enum status campaign_restore_setup(struct campaign *campaign, const struct campaign_experiment *experiment,
                                               struct err *err);
+MUST_CHECK enum status campaign_restore_previews(struct campaign *campaign, struct campaign_previews *previews,
+                                                 struct err *err);
 MUST_CHECK enum status campaign_restore_round(struct campaign *campaign, const struct campaign_round *round,
                                               struct err *err);
 MUST_CHECK enum status campaign_restore_trial(struct campaign *campaign, const struct campaign_trial *trial,

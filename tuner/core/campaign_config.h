@@ -78,7 +78,7 @@ struct campaign_config {
     size_t rounds_max, arms;                           /* arms of an explore round beside the control */
     struct campaign_ending round_end, confirm_end;
     int64_t settle_ms, washout_ms;
-    bool anchor_equal, exclude_seen, promote_auto, cuped;
+    bool anchor_equal, exclude_seen, promote_auto, cuped, warm_start;
     double delta; /* smallest effect worth shipping */
     double harm;  /* an arm surely worse than the control by more is stopped; 0: none is */
 };

@@ -188,6 +188,14 @@ static enum status recommend(struct campaign *campaign, size_t n, const double *
     return STATUS_OK;
 }
 
+static enum status find_worth(struct campaign *campaign, struct err *err)
+{
+    struct campaign_findings *findings = &campaign->findings;
+    TRY(optimizer_preview_worth(campaign->optimizer, 0, findings->worth, findings->worth_sd, err));
+    findings->has_worth = true;
+    return STATUS_OK;
+}
+
 enum status campaign_analyse(struct campaign *campaign, struct err *err)
 {
     size_t most = campaign->n_trials, dim = campaign->setup.dim;
@@ -205,6 +213,8 @@ enum status campaign_analyse(struct campaign *campaign, struct err *err)
         }
         if (s == STATUS_OK)
             s = campaign_test_drift(campaign, err);
+        if (s == STATUS_OK && n > 0 && campaign->previews != NULL)
+            s = find_worth(campaign, err);
     }
     mem_free(x);
     mem_free(numbers);

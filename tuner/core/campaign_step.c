@@ -198,7 +198,36 @@ static enum status campaign_close(struct campaign *c, struct campaign_results *r
         snprintf(c->memory.warning, sizeof c->memory.warning, "round %lld was stopped by hand: resume to go on",
                  (long long)round->number);
     }
+    const bool wanted = c->config.warm_start && c->previews == NULL && round->purpose == AIM_EXPLORE;
+    c->memory.phase = wanted && campaign_previews_possible(&c->setup) ? PHASE_PREVIEW : PHASE_FIT;
+    return STATUS_OK;
+}
+
+/* What the optimizer makes of previews that cannot be used is a line, and the campaign goes on without. */
+static enum status previewed(struct campaign *c, const struct campaign_event *event, struct campaign_plan *plan,
+                             struct err *err)
+{
+    struct campaign_previews *previews = event->previews;
+    struct err line = ERR_INIT;
     c->memory.phase = PHASE_FIT;
+    campaign_changed(plan, "no previews");
+    if (previews == NULL) {
+        snprintf(plan->detail, sizeof plan->detail, "%s", event->line);
+        return STATUS_OK;
+    }
+    const enum status s = campaign_restore_previews(c, previews, &line);
+    if (s == STATUS_NO_MEMORY)
+        return err_set(err, s, "%s", line.text);
+    if (s != STATUS_OK) {
+        campaign_previews_free(c->previews);
+        c->previews = NULL;
+        snprintf(plan->detail, sizeof plan->detail, "%s", line.text);
+        return STATUS_OK;
+    }
+    plan->action = "previews taken";
+    plan->previews = true;
+    snprintf(plan->detail, sizeof plan->detail, "%zu weights on %lld logged requests", previews->n,
+             (long long)previews->requests);
     return STATUS_OK;
 }
 
@@ -448,6 +477,8 @@ enum status campaign_step(struct campaign *c, const struct campaign_event *event
         return STATUS_OK;
     case EVENT_ARM_STOPPED:
         return arm_stopped(c, event->line, plan, err);
+    case EVENT_PREVIEWS:
+        return previewed(c, event, plan, err);
     case EVENT_FIT:
         return campaign_fit(c, plan, err);
     case EVENT_PROMOTED:

@@ -458,6 +458,23 @@ void gp_features(const struct gp *gp, size_t m, const double *x, double *ret)
         ret[i] *= gp->feature_scale;
 }
 
+/* With F the features of the points, tau g: mean = tau F' alpha, variance = tau^2 (1 - F_h' Q F_h). */
+void gp_coefficients(const struct gp *gp, double *ret_mean, double *ret_sd)
+{
+    const size_t n = gp->n, width = gp->n_features;
+    for (size_t h = 0; h < width; h++) {
+        double mean = 0.0, explained = 0.0;
+        for (size_t i = 0; i < n; i++) {
+            const double f = gp->features[i * width + h];
+            mean += f * gp->alpha[i];
+            for (size_t j = 0; j < n; j++)
+                explained += f * gp->q[i * n + j] * gp->features[j * width + h];
+        }
+        ret_mean[h] = gp->feature_scale * mean;
+        ret_sd[h] = gp->feature_scale * sqrt(fmax(1.0 - explained, 0.0));
+    }
+}
+
 /* New points in the coordinates of the kernel. */
 struct places {
     size_t m;

@@ -82,6 +82,9 @@ struct gp {
 MUST_CHECK enum status gp_fit(struct gp_work *work, const struct gp_hyper *hyper, struct gp **ret_gp, struct err *err);
 void gp_free(struct gp *gp);
 
+/* Posterior of the coefficients of the trend, in units of y: ret_mean, ret_sd [n_features].  Prior: Normal(0, tau^2).
+ */
+void gp_coefficients(const struct gp *gp, double *ret_mean, double *ret_sd);
 /* tau g(x) at m points, ret [m * n_features]. */
 void gp_features(const struct gp *gp, size_t m, const double *x, double *ret);
 /* Posterior of f at m points: ret_mean [m], ret_var [m], ret_cov [m * m], each may be NULL.  O(m n^2). */

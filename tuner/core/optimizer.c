@@ -350,6 +350,22 @@ enum status optimizer_diagnose(struct optimizer *optimizer, size_t outcome, doub
     return diagnose(&optimizer->observations, optimizer->surrogate[outcome], residual, ret, err);
 }
 
+enum status optimizer_preview_worth(struct optimizer *optimizer, size_t outcome, double *ret_mean, double *ret_sd,
+                                    struct err *err)
+{
+    if (outcome >= optimizer->n_outcomes || optimizer->trend == NULL)
+        return err_set(err, STATUS_INVALID, "outcome %zu of %zu with%s previews", outcome, optimizer->n_outcomes,
+                       optimizer->trend == NULL ? "out" : "");
+    TRY(refresh(optimizer, err));
+    const struct surrogate *s = optimizer->surrogate[outcome];
+    gp_coefficients(s->model[0], ret_mean, ret_sd);
+    for (size_t h = 0; h < s->model[0]->n_features; h++) {
+        ret_mean[h] *= s->scale;
+        ret_sd[h] *= s->scale;
+    }
+    return STATUS_OK;
+}
+
 size_t optimizer_n_points(const struct optimizer *optimizer)
 {
     return optimizer->observations.n;

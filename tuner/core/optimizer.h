@@ -68,6 +68,11 @@ struct optimizer_previews {
 MUST_CHECK enum status optimizer_preview(struct optimizer *optimizer, const struct optimizer_previews *previews,
                                          struct err *err);
 
+/* What one unit of each preview is worth in an outcome, as far as it is known: ret_mean, ret_sd [n_features].
+ * STATUS_INVALID without previews. */
+MUST_CHECK enum status optimizer_preview_worth(struct optimizer *optimizer, size_t outcome, double *ret_mean,
+                                               double *ret_sd, struct err *err);
+
 /* n new points of the cube into ret_x [n * dim], given the points that are still running (pending [n_pending * dim],
  * may be NULL).  Without any told point: scrambled Sobol around the control (design.h), the first of them the control
  * itself unless control_known. */

@@ -345,10 +345,10 @@ static enum status decode_promote(const struct json_at *root, struct campaign_co
 enum status campaign_file_decode(const struct json_at *root, struct campaign_config *ret, bool *ret_has_create,
                                  struct err *err)
 {
-    static const char *const KNOWN[] = {"name",    "experiment", "seed",   "objective", "guardrails", "heads",
-                                        "params",  "control",    "rounds", "anchors",   "confirm",    "stop",
-                                        "promote", "cuped",      "create", NULL};
-    struct campaign_config config = {.cuped = true};
+    static const char *const KNOWN[] = {"name",    "experiment", "seed",       "objective", "guardrails", "heads",
+                                        "params",  "control",    "rounds",     "anchors",   "confirm",    "stop",
+                                        "promote", "cuped",      "warm_start", "create",    NULL};
+    struct campaign_config config = {.cuped = true, .warm_start = true};
     struct json_at create;
     int64_t seed = 1;
     TRY(json_object(root, err));
@@ -368,6 +368,7 @@ enum status campaign_file_decode(const struct json_at *root, struct campaign_con
     TRY(decode_stop(root, &config, err));
     TRY(decode_promote(root, &config, err));
     TRY(json_get_bool(root, "cuped", JSON_OPTIONAL, &config.cuped, err));
+    TRY(json_get_bool(root, "warm_start", JSON_OPTIONAL, &config.warm_start, err));
     TRY(json_member(root, "create", JSON_OPTIONAL, &create, err));
     if (create.value != NULL)
         TRY(json_object(&create, err));

@@ -139,6 +139,30 @@ static void write_stop_and_drift(struct json_writer *w, const struct campaign_fi
     }
 }
 
+static void write_warm_start(struct json_writer *w, const struct campaign *campaign)
+{
+    const struct campaign_findings *findings = &campaign->findings;
+    json_write_key(w, "warm_start");
+    if (campaign->previews == NULL) {
+        json_write_null(w);
+        return;
+    }
+    json_write_object(w);
+    json_write_key_int(w, "requests", campaign->previews->requests);
+    json_write_key_int(w, "weights", (int64_t)campaign->previews->n);
+    json_write_key(w, "worth");
+    json_write_object(w);
+    for (size_t h = 0; findings->has_worth && h < campaign->setup.n_heads; h++) {
+        json_write_key(w, campaign->setup.head[h]);
+        json_write_object(w);
+        json_write_key_number(w, "mean", findings->worth[h]);
+        json_write_key_number(w, "se", findings->worth_sd[h]);
+        json_write_object_end(w);
+    }
+    json_write_object_end(w);
+    json_write_object_end(w);
+}
+
 static void write_winner(struct json_writer *w, const struct campaign *campaign)
 {
     const struct campaign_winner *winner = &campaign->findings.winner;
@@ -242,6 +266,7 @@ enum status campaign_json_status(const struct campaign *campaign, const char *no
     write_setup(&w, campaign);
     write_best(&w, campaign);
     write_stop_and_drift(&w, &campaign->findings);
+    write_warm_start(&w, campaign);
     write_winner(&w, campaign);
     write_guardrails(&w, campaign);
     write_decision(&w, &campaign->memory);

@@ -163,6 +163,7 @@ static enum status journal(struct tuner *tuner, struct item *item, const struct 
     if (s == STATUS_OK) {
         change->campaign = campaign;
         change->status = buf_string(&status);
+        change->previews = plan->previews;
         change->first_round = plan->first_round;
         change->first_trial = plan->first_trial;
         change->body = campaign->memory.phase == PHASE_OPEN ? item->body : NULL;
@@ -255,7 +256,7 @@ enum status tuner_feed(struct tuner *tuner, struct item *item, const struct camp
     struct journal_change change = {.at_ms = clock_now_ms(tuner->options.clock), .actor = actor};
     if (event->kind == EVENT_EXPERIMENT && !had_setup && item->campaign->has_setup)
         change.experiment = raw;
-    if (event->kind == EVENT_RESULTS && item->campaign->memory.phase == PHASE_FIT)
+    if (event->kind == EVENT_RESULTS && campaign_last_round(item->campaign)->state == ROUND_FINAL)
         change.results = raw;
     s = journal(tuner, item, &plan, &change, &line);
     if (s != STATUS_OK) {
@@ -325,6 +326,27 @@ static void ask_stop_arm(const struct tuner *tuner, const struct item *item, str
                         campaign->trials[round->first_trial + campaign->harmful_arm].arm, campaign->harm, &answer->err);
 }
 
+/* Not in the way: without previews the campaign goes on as if the platform had none. */
+static void ask_previews(const struct tuner *tuner, const struct item *item, struct answer *answer)
+{
+    enum { TRIES = 3 };
+    const struct campaign *campaign = item->campaign;
+    struct campaign_previews *previews = NULL;
+    answer->event.kind = EVENT_PREVIEWS;
+    answer->verdict = CLIENT_LATER;
+    if (campaign_previews_plan(&campaign->setup, campaign->config.seed, &previews, &answer->err) == STATUS_OK)
+        answer->verdict = client_previews(&tuner->options.door, campaign, previews, &answer->err);
+    if (answer->verdict == CLIENT_OK) {
+        answer->event.previews = previews;
+        return;
+    }
+    campaign_previews_free(previews);
+    if (answer->verdict != CLIENT_LATER || item->failures >= TRIES) {
+        answer->verdict = CLIENT_OK;
+        answer->event.line = answer->err.text;
+    }
+}
+
 /* Make the call the campaign waits for; the event is that of a good answer. */
 static void ask(const struct tuner *tuner, const struct item *item, struct answer *answer)
 {
@@ -354,6 +376,9 @@ static void ask(const struct tuner *tuner, const struct item *item, struct answe
         break;
     case CALL_STOP_ARM:
         ask_stop_arm(tuner, item, answer);
+        break;
+    case CALL_PREVIEWS:
+        ask_previews(tuner, item, answer);
         break;
     case CALL_DEFAULT:
         ask_default(tuner, item, answer);

@@ -27,6 +27,7 @@ static const char *const SQL[N_STATEMENTS] = {
     [SQL_TRIAL] = "INSERT INTO trial(campaign, n, round, source, arm, origin, state, weights_json, params_json,"
                   " allocation, started_ms, document_json) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
                   " ON CONFLICT(campaign, n) DO UPDATE SET state=?7, started_ms=?11, document_json=?12",
+    [SQL_PREVIEWS] = "INSERT OR REPLACE INTO previews(campaign, requests, x_json, feature_json) VALUES(?1,?2,?3,?4)",
     [SQL_AUDIT] = "INSERT INTO audit(campaign, at_ms, actor, action, detail) VALUES(?1,?2,?3,?4,?5)",
 };
 
@@ -150,10 +151,34 @@ static enum status save_trial(struct journal *journal, const struct journal_chan
     return s;
 }
 
+static enum status save_previews(struct journal *journal, const struct campaign *campaign, struct err *err)
+{
+    const struct campaign_previews *previews = campaign->previews;
+    struct db_stmt *stmt = journal->statement[SQL_PREVIEWS];
+    struct buf x = BUF_INIT, feature = BUF_INIT;
+    write_numbers(&x, previews->n * previews->dim, previews->x);
+    write_numbers(&feature, previews->n * previews->n_heads, previews->feature);
+    enum status s = buf_status(&x, err);
+    if (s == STATUS_OK)
+        s = buf_status(&feature, err);
+    if (s == STATUS_OK) {
+        db_bind_int(stmt, 1, campaign->id);
+        db_bind_int(stmt, 2, previews->requests);
+        db_bind_text(stmt, 3, buf_string(&x));
+        db_bind_text(stmt, 4, buf_string(&feature));
+        s = db_run(stmt, err);
+    }
+    buf_done(&x);
+    buf_done(&feature);
+    return s;
+}
+
 static enum status save_rows(struct journal *journal, const struct journal_change *change, int64_t *ret_id,
                              struct err *err)
 {
     TRY(save_campaign(journal, change, ret_id, err));
+    if (change->previews)
+        TRY(save_previews(journal, change->campaign, err));
     for (size_t r = change->first_round; r < change->campaign->n_rounds; r++)
         TRY(save_round(journal, change, r, err));
     for (size_t t = change->first_trial; t < change->campaign->n_trials; t++)

@@ -1,7 +1,7 @@
 /* journal.h - the journal of trimtabd: campaigns, rounds, trials and the audit trail in SQLite.
  *
- * What is written is what a restart needs (file, experiment as first seen, memory, round bodies as they were put,
- * results as they were frozen, weights of every trial) and what people read (the status document, one document a
+ * What is written is what a restart needs (file, experiment as first seen, previews, memory, round bodies as they were
+ * put, results as they were frozen, weights of every trial) and what people read (the status document, one document a
  * trial).  A transition is one transaction (journal_save).  Weights are written with as many digits as read back equal.
  *
  *   campaign 1--n round 1--n trial        campaign 1--n audit
@@ -30,6 +30,7 @@ struct journal_change {
     const char *file;       /* with a new row */
     const char *experiment; /* the GET body that the setup was made from */
     const char *status;     /* the status document */
+    bool previews;          /* the campaign's, too */
     size_t first_round, first_trial;
     const char *body, *results;   /* of the last round: the PUT body, the frozen results */
     const char *const *documents; /* of the trials from first_trial on */
@@ -53,7 +54,8 @@ MUST_CHECK enum status journal_list(struct journal *journal, int64_t id,
                                     enum status (*each)(void *context, const struct journal_head *head,
                                                         struct err *err),
                                     void *context, struct err *err);
-/* Rounds and trials into a campaign whose setup has been restored; decode turns a results body into an object. */
+/* Previews, rounds and trials into a campaign whose setup has been restored; decode turns a results body into an
+ * object. */
 MUST_CHECK enum status journal_restore(struct journal *journal, struct campaign *campaign,
                                        enum status (*decode)(const char *text, size_t n, struct campaign_results **ret,
                                                              struct err *err),

@@ -4,7 +4,15 @@
 
 #include "base/db/db.h"
 
-enum journal_statement { SQL_INSERT_CAMPAIGN, SQL_UPDATE_CAMPAIGN, SQL_ROUND, SQL_TRIAL, SQL_AUDIT, N_STATEMENTS };
+enum journal_statement {
+    SQL_INSERT_CAMPAIGN,
+    SQL_UPDATE_CAMPAIGN,
+    SQL_ROUND,
+    SQL_TRIAL,
+    SQL_PREVIEWS,
+    SQL_AUDIT,
+    N_STATEMENTS
+};
 
 struct journal {
     struct db *db;

@@ -4,6 +4,7 @@
 #include "base/core/mem.h"
 #include "base/db/db.h"
 #include "base/json/json.h"
+#include "tuner/core/trend.h"
 #include "tuner/store/journal.h"
 #include "tuner/store/journal_internal.h"
 
@@ -150,6 +151,66 @@ static enum status read_round(struct db_stmt *stmt, struct campaign *campaign,
     return campaign_restore_round(campaign, &round, err);
 }
 
+/* A flat array whose length is a multiple of width, at most TREND_MAX_POINTS times. */
+static enum status read_rows(const char *text, size_t width, double **ret, size_t *ret_n, struct err *err)
+{
+    struct json *json = NULL;
+    size_t found = 0, most = TREND_MAX_POINTS * width;
+    double *values = mem_alloc(most, sizeof *values);
+    if (values == NULL)
+        return err_no_memory(err);
+    enum status s = json_parse(text, strlen(text), NULL, &json, err);
+    if (s == STATUS_OK) {
+        struct json_at root = json_root(json);
+        s = json_numbers(&root, -1e300, 1e300, most, values, &found, err);
+    }
+    json_free(json);
+    if (s == STATUS_OK && found % width != 0)
+        s = err_set(err, STATUS_CORRUPT, "the database holds %zu numbers of previews, not rows of %zu", found, width);
+    if (s != STATUS_OK) {
+        mem_free(values);
+        return s;
+    }
+    *ret = values;
+    *ret_n = found / width;
+    return STATUS_OK;
+}
+
+static enum status read_previews_row(struct db_stmt *stmt, struct campaign *campaign, struct err *err)
+{
+    const struct campaign_setup *setup = &campaign->setup;
+    struct campaign_previews *previews = campaign_previews_new(0, setup->dim, setup->n_heads);
+    size_t n = 0;
+    if (previews == NULL)
+        return err_no_memory(err);
+    mem_free(previews->x);
+    mem_free(previews->feature);
+    previews->x = previews->feature = NULL;
+    previews->requests = db_column_int(stmt, 0);
+    enum status s = read_rows(db_column_text(stmt, 1), setup->dim, &previews->x, &previews->n, err);
+    if (s == STATUS_OK)
+        s = read_rows(db_column_text(stmt, 2), setup->n_heads, &previews->feature, &n, err);
+    if (s == STATUS_OK && n != previews->n)
+        s = err_set(err, STATUS_CORRUPT, "the database holds %zu points and %zu rows of previews", previews->n, n);
+    if (s == STATUS_OK)
+        return campaign_restore_previews(campaign, previews, err);
+    campaign_previews_free(previews);
+    return s;
+}
+
+static enum status read_previews(struct journal *journal, struct campaign *campaign, struct err *err)
+{
+    struct db_stmt *stmt = NULL;
+    bool row = false;
+    TRY(db_prepare(journal->db, "SELECT requests, x_json, feature_json FROM previews WHERE campaign = ?", &stmt, err));
+    db_bind_int(stmt, 1, campaign->id);
+    enum status s = db_step(stmt, &row, err);
+    if (s == STATUS_OK && row)
+        s = read_previews_row(stmt, campaign, err);
+    db_finish(stmt);
+    return s;
+}
+
 enum status journal_restore(struct journal *journal, struct campaign *campaign,
                             enum status (*decode)(const char *text, size_t n, struct campaign_results **ret,
                                                   struct err *err),
@@ -157,6 +218,7 @@ enum status journal_restore(struct journal *journal, struct campaign *campaign,
 {
     struct db_stmt *stmt = NULL;
     bool row = false;
+    TRY(read_previews(journal, campaign, err));
     TRY(db_prepare(journal->db,
                    "SELECT seq, number, purpose, state, salt, units_per_arm, at_ms, opened_ms, results_json FROM round"
                    " WHERE campaign = ? ORDER BY seq",

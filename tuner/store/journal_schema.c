@@ -25,5 +25,9 @@ const char *const JOURNAL_STEPS[] = {
     "  seq INTEGER PRIMARY KEY AUTOINCREMENT, campaign INTEGER NOT NULL REFERENCES campaign(id),"
     "  at_ms INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
     "CREATE INDEX audit_campaign ON audit(campaign, seq);",
+    /* 2: what logged requests said (core/campaign_preview.h), row by row. */
+    "CREATE TABLE previews("
+    "  campaign INTEGER PRIMARY KEY REFERENCES campaign(id), requests INTEGER NOT NULL, x_json TEXT NOT NULL,"
+    "  feature_json TEXT NOT NULL) STRICT;",
 };
 const size_t JOURNAL_N_STEPS = sizeof JOURNAL_STEPS / sizeof JOURNAL_STEPS[0];

@@ -1,0 +1,164 @@
+/* The warm start through the whole service: what is asked for, what becomes of answers that are no good, and that a
+ * restart changes nothing. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/core/buf.h"
+#include "tests/lib/check.h"
+#include "tests/lib/tuner_world.h"
+
+static int start(void **state)
+{
+    static struct tuner_world world;
+    tuner_world_start(&world);
+    world.api.logged = 1000;
+    *state = &world;
+    return 0;
+}
+
+static int end(void **state)
+{
+    tuner_world_end(*state);
+    return 0;
+}
+
+static bool says(const struct tuner_world *world, const char *text)
+{
+    if (strstr(world->status, text) != NULL)
+        return true;
+    print_error("\"%s\" is not in %s\n", text, world->status);
+    return false;
+}
+
+static void previews_are_asked_for_once(void **state)
+{
+    struct tuner_world *w = *state;
+    assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
+    assert_true(says(w, "\"warm_start\":null"));
+    tuner_world_run(w, "promoted");
+    assert_int_equal(w->api.previews, 4); /* 256 weights, 64 at once */
+    assert_int_equal((int)WORLD_NUMBER(w, "warm_start", "requests"), 1000);
+    assert_int_equal((int)WORLD_NUMBER(w, "warm_start", "weights"), 256);
+    assert_true(WORLD_NUMBER(w, "warm_start", "worth", "save", "se") > 0);
+    assert_true(fake_api_truth(&w->api, w->api.default_weight) > 0.02);
+}
+
+/* The trials of a campaign, the service thrown away every `every` steps. */
+static void run_to_the_end(struct tuner_world *w, int every, struct buf *ret_trials)
+{
+    assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
+    for (int i = 0; i < 400 && !tuner_world_is(w, 1, "promoted"); i++) {
+        if (every > 0 && i % every == 0)
+            tuner_world_restart(w);
+        tuner_world_turn(w);
+    }
+    assert_true(tuner_world_is(w, 1, "promoted"));
+    tuner_world_trials(w, ret_trials);
+}
+
+static void a_restart_changes_nothing(void **state)
+{
+    struct tuner_world *w = *state;
+    struct buf once = BUF_INIT, restarted = BUF_INIT, without = BUF_INIT;
+    run_to_the_end(w, 0, &once);
+    tuner_world_end(w);
+    (void)start(state);
+    run_to_the_end(w, 1, &restarted);
+    assert_int_equal(w->api.previews, 4);
+    assert_string_equal(buf_string(&once), buf_string(&restarted));
+    tuner_world_end(w);
+    (void)start(state);
+    w->api.logged = -1;
+    run_to_the_end(w, 0, &without);
+    assert_string_not_equal(buf_string(&once), buf_string(&without));
+    buf_done(&once);
+    buf_done(&restarted);
+    buf_done(&without);
+}
+
+static void an_api_without_previews_is_no_trouble(void **state)
+{
+    struct tuner_world *w = *state;
+    w->api.logged = -1;
+    assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
+    tuner_world_run(w, "promoted");
+    assert_int_equal(w->api.previews, 3); /* after each explore round */
+    assert_true(says(w, "\"warm_start\":null"));
+}
+
+static void too_few_requests_are_not_enough_yet(void **state)
+{
+    struct tuner_world *w = *state;
+    w->api.logged = 99;
+    assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
+    while (w->api.n_rounds < 2)
+        tuner_world_turn(w);
+    assert_int_equal(w->api.previews, 1);
+    w->api.logged = 100;
+    tuner_world_run(w, "promoted");
+    assert_int_equal(w->api.previews, 5);
+    assert_int_equal((int)WORLD_NUMBER(w, "warm_start", "requests"), 100);
+}
+
+static void a_campaign_may_do_without(void **state)
+{
+    struct tuner_world *w = *state;
+    char file[4096];
+    tuner_world_edit(TUNER_WORLD_FILE, "\"seed\":3", "\"seed\":3,\"warm_start\":false", file, sizeof file);
+    assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
+    tuner_world_run(w, "promoted");
+    assert_int_equal(w->api.previews, 0);
+}
+
+/* Any answer to a preview. */
+static int say(void *context, const char *method, const char *path, struct buf *body)
+{
+    const char *const *text = context;
+    if (strcmp(method, "POST") != 0 || strstr(path, "/preview") == NULL)
+        return 0;
+    buf_text(body, *text);
+    return (*text)[0] == '!' ? 503 : 200;
+}
+
+static void answers_that_are_no_good(void **state)
+{
+    static const char *const ANSWERS[] = {
+        "!busy",
+        "<html>It works!</html>",
+        "{\"requests\":\"many\"}",
+        "{\"requests\":1000,\"heads\":[\"save\",\"click\",\"hide\"],\"reference\":{\"shown\":[0.3,0.2,0.1]},"
+        "\"previews\":[]}",
+        "{\"requests\":1000,\"heads\":[\"click\",\"save\"],\"reference\":{\"shown\":[0.3,0.2]},\"previews\":[]}",
+        "{\"requests\":1000,\"heads\":[\"click\",\"save\",\"hide\"],\"reference\":{\"shown\":[0.3,1.2,0.1]},"
+        "\"previews\":[]}",
+        "{\"requests\":1000,\"heads\":[\"click\",\"save\",\"hide\"],\"reference\":{\"shown\":[0.3,0.2]},\"previews\":[]"
+        "}",
+        "{\"requests\":1000,\"heads\":[\"click\",\"save\",\"hide\"],\"reference\":{\"shown\":[0.3,0.2,0.1]},"
+        "\"previews\":[]}",
+        "{\"requests\":1000,\"heads\":[\"click\",\"save\",\"hide\"],\"reference\":{\"shown\":[0.3,0.2,0.1]}}",
+    };
+    struct tuner_world *w = *state;
+    for (size_t i = 0; i < sizeof ANSWERS / sizeof *ANSWERS; i++) {
+        const char *answer = ANSWERS[i];
+        w->api.script = say;
+        w->api.script_context = &answer;
+        assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
+        tuner_world_run(w, "promoted");
+        assert_true(says(w, "\"warm_start\":null"));
+        tuner_world_end(w);
+        (void)start(state);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(previews_are_asked_for_once, start, end),
+        cmocka_unit_test_setup_teardown(a_restart_changes_nothing, start, end),
+        cmocka_unit_test_setup_teardown(an_api_without_previews_is_no_trouble, start, end),
+        cmocka_unit_test_setup_teardown(too_few_requests_are_not_enough_yet, start, end),
+        cmocka_unit_test_setup_teardown(a_campaign_may_do_without, start, end),
+        cmocka_unit_test_setup_teardown(answers_that_are_no_good, start, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
