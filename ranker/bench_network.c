@@ -11,7 +11,7 @@
 /* One way to score. */
 struct way {
     struct bench_network *bench;
-    const struct kernel *kernel; /* NULL: OpenBLAS */
+    const struct kernel *kernel; /* NULL: as in training */
     bool held;
 };
 
@@ -157,7 +157,7 @@ void bench_network_subjects(struct bench_network *b, struct bench_subject *ret)
         struct way *way = &b->ways[i];
         const double first = way->held ? 0.0 : 2.0 * (double)(s->width * s->hidden1);
         ret[i] = (struct bench_subject){way->held ? "held" : "all",
-                                        way->kernel == NULL ? "openblas" : way->kernel->name,
+                                        way->kernel == NULL ? "training" : way->kernel->name,
                                         first + network_flops(s),
                                         way,
                                         NULL,

@@ -4,8 +4,8 @@
  *              request; each item's share is stored, as ranker.h does it
  *   all        nothing is stored: the first layer is a product too
  *
- * both with the machine's best kernel and with the reference, and `all` by OpenBLAS as in training (network.h).  Inputs
- * are uniform on [0, 1).  Thread: owner only. */
+ * both with the machine's best kernel and with the reference, and `all` as in training (network.h).  Inputs are uniform
+ * on [0, 1).  Thread: owner only. */
 #ifndef TRIMTAB_RANKER_BENCH_NETWORK_H
 #define TRIMTAB_RANKER_BENCH_NETWORK_H
 
@@ -22,8 +22,8 @@ MUST_CHECK enum status bench_network_new(const struct network_shape *shape, cons
                                          const struct kernel *kernel, size_t max_candidates, uint64_t seed,
                                          struct bench_network **ret, struct err *err);
 void bench_network_free(struct bench_network *bench); /* NULL is fine */
-/* ret [BENCH_NETWORK_SUBJECTS], in the order held, held by the reference, all, all by the reference, all by OpenBLAS.
- */
+/* ret [BENCH_NETWORK_SUBJECTS], in the order held, held by the reference, all, all by the reference, all as in
+ * training. */
 void bench_network_subjects(struct bench_network *bench, struct bench_subject *ret);
 /* The largest difference of a logit between the first subject and any other. */
 double bench_network_difference(struct bench_network *bench);

@@ -1,13 +1,18 @@
-/* dense.h - the products of a layer over many rows, forward and backward (sgemm).
+/* dense.h - the products of a layer over many rows, forward and backward, with the machine's best kernel (kernel.h).
  *
  *   y = x w + b        dw = x' dy,   db = column sums of dy,   dx = dy w'
  *
- * A matrix is rows with a stride between them, so that one tower of many that lie side by side is a matrix too.
- * Thread: products of all threads take turns (dense.c says why). */
+ * A matrix is rows with a stride between them, so that one tower of many that lie side by side is a matrix too.  A
+ * product takes KERNEL_ALIGN columns and DENSE_DEPTH products of each sum at a time, whose second factor is first
+ * copied to where it has no gaps, transposed on the way where need be.  Pure: any number of threads at once; the digits
+ * depend on the machine only through the kernel. */
 #ifndef TRIMTAB_RANKER_DENSE_H
 #define TRIMTAB_RANKER_DENSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+enum { DENSE_DEPTH = 256 };
 
 struct matrix {
     float *at;
@@ -23,8 +28,8 @@ void dense(size_t n, size_t k, size_t m, struct const_matrix x, struct const_mat
 /* dw [k, m] and db [m] from x and dy [n, m]. */
 void dense_backward(size_t n, size_t k, size_t m, struct const_matrix x, struct const_matrix dy, struct matrix dw,
                     float *db);
-/* dx [n, k] = keep dx + dy w'; keep 0: what dx holds is not read. */
-void dense_backward_input(size_t n, size_t k, size_t m, struct const_matrix w, struct const_matrix dy, float keep,
+/* dx [n, k] = dy w', or, to add, dx + dy w'. */
+void dense_backward_input(size_t n, size_t k, size_t m, struct const_matrix w, struct const_matrix dy, bool add,
                           struct matrix dx);
 
 #endif

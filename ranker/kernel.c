@@ -24,6 +24,21 @@ static void reference_layer(size_t n, size_t k, size_t m, const float *x, const 
     }
 }
 
+static void reference_block(size_t n, size_t k, struct operand a, const float *panels, float *c, size_t stride)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t first = 0; first < KERNEL_ALIGN; first += KERNEL_PANEL) {
+            const float *w = panels + first * k;
+            float *sum = c + i * stride + first;
+            for (size_t p = 0; p < k; p++) {
+                const float v = a.at[a.transposed ? p * a.stride + i : i * a.stride + p];
+                for (size_t j = 0; j < KERNEL_PANEL; j++)
+                    sum[j] += v * w[p * KERNEL_PANEL + j];
+            }
+        }
+    }
+}
+
 static float reference_dot(size_t n, const float *x, const float *y)
 {
     enum { LANES = 16 };
@@ -55,6 +70,7 @@ const struct kernel KERNEL_REFERENCE = {
     .name = "reference",
     .available = always,
     .layer = reference_layer,
+    .block = reference_block,
     .dot = reference_dot,
     .add = reference_add,
     .join = reference_join,

@@ -10,22 +10,22 @@
 
 enum { LANES = 8, ROWS = 6, CHAINS = 2 * ROWS };
 
-/* One tile: `rows` (a constant where this is called) rows by one panel.  The 2 * rows sums, two registers of weights
- * and one of input fit the 16 registers; 6 rows need 8 loads for 12 products a step, so the products are what limits.
- */
-TILE void tile(const size_t rows, size_t k, size_t m, const float *x, const float *w, const float *b, float *y)
+/* One tile: `rows` (a constant where this is called, like a.transposed) rows by one panel, from the bias through relu
+ * or, without one, on top of what y holds.  The 2 * rows sums, two registers of weights and one of input fit the 16
+ * registers; 6 rows need 8 loads for 12 products a step, so the products are what limits. */
+TILE void tile(const size_t rows, size_t k, struct operand a, const float *w, const float *b, float *y, size_t m)
 {
     __m256 sum[ROWS][2];
 #pragma GCC unroll 6
     for (size_t r = 0; r < rows; r++) {
-        sum[r][0] = _mm256_loadu_ps(b);
-        sum[r][1] = _mm256_loadu_ps(b + LANES);
+        sum[r][0] = _mm256_loadu_ps(b != NULL ? b : y + r * m);
+        sum[r][1] = _mm256_loadu_ps(b != NULL ? b + LANES : y + r * m + LANES);
     }
     for (size_t p = 0; p < k; p++) {
         const __m256 low = _mm256_loadu_ps(w + p * KERNEL_PANEL), high = _mm256_loadu_ps(w + p * KERNEL_PANEL + LANES);
 #pragma GCC unroll 6
         for (size_t r = 0; r < rows; r++) {
-            const __m256 v = _mm256_broadcast_ss(x + r * k + p);
+            const __m256 v = _mm256_broadcast_ss(a.at + (a.transposed ? p * a.stride + r : r * a.stride + p));
             sum[r][0] = _mm256_fmadd_ps(v, low, sum[r][0]);
             sum[r][1] = _mm256_fmadd_ps(v, high, sum[r][1]);
         }
@@ -33,32 +33,38 @@ TILE void tile(const size_t rows, size_t k, size_t m, const float *x, const floa
     const __m256 zero = _mm256_setzero_ps();
 #pragma GCC unroll 6
     for (size_t r = 0; r < rows; r++) { /* of a NaN and zero, max gives its second argument */
-        _mm256_storeu_ps(y + r * m, _mm256_max_ps(sum[r][0], zero));
-        _mm256_storeu_ps(y + r * m + LANES, _mm256_max_ps(sum[r][1], zero));
+        _mm256_storeu_ps(y + r * m, b != NULL ? _mm256_max_ps(sum[r][0], zero) : sum[r][0]);
+        _mm256_storeu_ps(y + r * m + LANES, b != NULL ? _mm256_max_ps(sum[r][1], zero) : sum[r][1]);
     }
 }
 
-TARGET static void panel(size_t n, size_t k, size_t m, const float *x, const float *w, const float *b, float *y)
+TILE void one_panel(size_t n, size_t k, struct operand a, const float *w, const float *b, float *y, size_t m)
 {
-    size_t i = 0;
-    for (; i + ROWS <= n; i += ROWS)
-        tile(ROWS, k, m, x + i * k, w, b, y + i * m);
-    if (n - i >= 4) {
-        tile(4, k, m, x + i * k, w, b, y + i * m);
-        i += 4;
-    }
-    if (n - i >= 2) {
-        tile(2, k, m, x + i * k, w, b, y + i * m);
-        i += 2;
-    }
-    if (n > i)
-        tile(1, k, m, x + i * k, w, b, y + i * m);
+    const size_t step = a.transposed ? 1 : a.stride;
+    for (; n >= ROWS; n -= ROWS, a.at += ROWS * step, y += ROWS * m)
+        tile(ROWS, k, a, w, b, y, m);
+    for (; n >= 4; n -= 4, a.at += 4 * step, y += 4 * m)
+        tile(4, k, a, w, b, y, m);
+    for (; n >= 2; n -= 2, a.at += 2 * step, y += 2 * m)
+        tile(2, k, a, w, b, y, m);
+    if (n > 0)
+        tile(1, k, a, w, b, y, m);
 }
 
-static void layer(size_t n, size_t k, size_t m, const float *x, const float *panels, const float *b, float *y)
+TARGET static void layer(size_t n, size_t k, size_t m, const float *x, const float *panels, const float *b, float *y)
 {
     for (size_t j = 0; j < m; j += KERNEL_PANEL)
-        panel(n, k, m, x, panels + j * k, b + j, y + j);
+        one_panel(n, k, (struct operand){x, k, false}, panels + j * k, b + j, y + j, m);
+}
+
+TARGET static void block(size_t n, size_t k, struct operand a, const float *panels, float *c, size_t stride)
+{
+    for (size_t j = 0; j < KERNEL_ALIGN; j += KERNEL_PANEL) {
+        if (a.transposed)
+            one_panel(n, k, (struct operand){a.at, a.stride, true}, panels + j * k, NULL, c + j, stride);
+        else
+            one_panel(n, k, (struct operand){a.at, a.stride, false}, panels + j * k, NULL, c + j, stride);
+    }
 }
 
 TARGET static float dot(size_t n, const float *x, const float *y)
@@ -118,6 +124,7 @@ const struct kernel KERNEL_AVX2 = {
     .name = "avx2",
     .available = available,
     .layer = layer,
+    .block = block,
     .dot = dot,
     .add = add,
     .join = join,

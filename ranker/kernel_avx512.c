@@ -10,22 +10,23 @@
 
 enum { LANES = 16, ROWS = 12, CHAINS = 2 * ROWS };
 
-/* One tile: `rows` (a constant where this is called) rows by two neighbouring panels.  The 2 * rows sums, two registers
- * of weights and one of input fit the 32 registers; 12 rows need 14 loads for 24 products a step. */
-TILE void tile(const size_t rows, size_t k, size_t m, const float *x, const float *w, const float *b, float *y)
+/* One tile: `rows` (a constant where this is called, like a.transposed) rows by two neighbouring panels, from the bias
+ * through relu or, without one, on top of what y holds.  The 2 * rows sums, two registers of weights and one of input
+ * fit the 32 registers; 12 rows need 14 loads for 24 products a step. */
+TILE void tile(const size_t rows, size_t k, struct operand a, const float *w, const float *b, float *y, size_t m)
 {
     const float *left = w, *right = w + k * KERNEL_PANEL;
     __m512 sum[ROWS][2];
 #pragma GCC unroll 12
     for (size_t r = 0; r < rows; r++) {
-        sum[r][0] = _mm512_loadu_ps(b);
-        sum[r][1] = _mm512_loadu_ps(b + KERNEL_PANEL);
+        sum[r][0] = _mm512_loadu_ps(b != NULL ? b : y + r * m);
+        sum[r][1] = _mm512_loadu_ps(b != NULL ? b + KERNEL_PANEL : y + r * m + KERNEL_PANEL);
     }
     for (size_t p = 0; p < k; p++) {
         const __m512 wl = _mm512_loadu_ps(left + p * KERNEL_PANEL), wr = _mm512_loadu_ps(right + p * KERNEL_PANEL);
 #pragma GCC unroll 12
         for (size_t r = 0; r < rows; r++) {
-            const __m512 v = _mm512_set1_ps(x[r * k + p]);
+            const __m512 v = _mm512_set1_ps(a.at[a.transposed ? p * a.stride + r : r * a.stride + p]);
             sum[r][0] = _mm512_fmadd_ps(v, wl, sum[r][0]);
             sum[r][1] = _mm512_fmadd_ps(v, wr, sum[r][1]);
         }
@@ -33,36 +34,38 @@ TILE void tile(const size_t rows, size_t k, size_t m, const float *x, const floa
     const __m512 zero = _mm512_setzero_ps();
 #pragma GCC unroll 12
     for (size_t r = 0; r < rows; r++) { /* of a NaN and zero, max gives its second argument */
-        _mm512_storeu_ps(y + r * m, _mm512_max_ps(sum[r][0], zero));
-        _mm512_storeu_ps(y + r * m + KERNEL_PANEL, _mm512_max_ps(sum[r][1], zero));
+        _mm512_storeu_ps(y + r * m, b != NULL ? _mm512_max_ps(sum[r][0], zero) : sum[r][0]);
+        _mm512_storeu_ps(y + r * m + KERNEL_PANEL, b != NULL ? _mm512_max_ps(sum[r][1], zero) : sum[r][1]);
     }
 }
 
-TARGET static void two_panels(size_t n, size_t k, size_t m, const float *x, const float *w, const float *b, float *y)
+TILE void two_panels(size_t n, size_t k, struct operand a, const float *w, const float *b, float *y, size_t m)
 {
-    size_t i = 0;
-    for (; i + ROWS <= n; i += ROWS)
-        tile(ROWS, k, m, x + i * k, w, b, y + i * m);
-    if (n - i >= 8) {
-        tile(8, k, m, x + i * k, w, b, y + i * m);
-        i += 8;
-    }
-    if (n - i >= 4) {
-        tile(4, k, m, x + i * k, w, b, y + i * m);
-        i += 4;
-    }
-    if (n - i >= 2) {
-        tile(2, k, m, x + i * k, w, b, y + i * m);
-        i += 2;
-    }
-    if (n > i)
-        tile(1, k, m, x + i * k, w, b, y + i * m);
+    const size_t step = a.transposed ? 1 : a.stride;
+    for (; n >= ROWS; n -= ROWS, a.at += ROWS * step, y += ROWS * m)
+        tile(ROWS, k, a, w, b, y, m);
+    for (; n >= 8; n -= 8, a.at += 8 * step, y += 8 * m)
+        tile(8, k, a, w, b, y, m);
+    for (; n >= 4; n -= 4, a.at += 4 * step, y += 4 * m)
+        tile(4, k, a, w, b, y, m);
+    for (; n >= 2; n -= 2, a.at += 2 * step, y += 2 * m)
+        tile(2, k, a, w, b, y, m);
+    if (n > 0)
+        tile(1, k, a, w, b, y, m);
 }
 
-static void layer(size_t n, size_t k, size_t m, const float *x, const float *panels, const float *b, float *y)
+TARGET static void layer(size_t n, size_t k, size_t m, const float *x, const float *panels, const float *b, float *y)
 {
-    for (size_t j = 0; j < m; j += 2 * KERNEL_PANEL)
-        two_panels(n, k, m, x, panels + j * k, b + j, y + j);
+    for (size_t j = 0; j < m; j += KERNEL_ALIGN)
+        two_panels(n, k, (struct operand){x, k, false}, panels + j * k, b + j, y + j, m);
+}
+
+TARGET static void block(size_t n, size_t k, struct operand a, const float *panels, float *c, size_t stride)
+{
+    if (a.transposed)
+        two_panels(n, k, (struct operand){a.at, a.stride, true}, panels, NULL, c, stride);
+    else
+        two_panels(n, k, (struct operand){a.at, a.stride, false}, panels, NULL, c, stride);
 }
 
 TARGET static float dot(size_t n, const float *x, const float *y)
@@ -119,6 +122,7 @@ const struct kernel KERNEL_AVX512 = {
     .name = "avx512",
     .available = available,
     .layer = layer,
+    .block = block,
     .dot = dot,
     .add = add,
     .join = join,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/core/mem.h"
+#include "ranker/clones.h"
 #include "ranker/dense.h"
 
 enum { MAX_SIZE = 65536, MAX_HEADS = 16 };
@@ -95,14 +96,14 @@ void network_work_done(struct network_work *work)
     *work = (struct network_work){0};
 }
 
-static void relu(float *x, size_t n)
+CLONED static void relu(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         x[i] = x[i] > 0.0f ? x[i] : 0.0f;
 }
 
 /* Zeroes the gradient where the activation is zero, and applies the scale of dropout to the rest. */
-static void relu_backward(const float *y, float *dy, size_t n, float scale)
+CLONED static void relu_backward(const float *restrict y, float *restrict dy, size_t n, float scale)
 {
     for (size_t i = 0; i < n; i++)
         dy[i] = y[i] > 0.0f ? dy[i] * scale : 0.0f;
@@ -173,11 +174,32 @@ static void towers_forward(const struct network_shape *s, const float *theta, si
     relu(work->t, n * towers);
 }
 
+/* z_h = t_h . w4_h + b4_h, summed up in as many parts as a register may have. */
+CLONED static void heads_forward(const struct network_shape *s, const float *theta, size_t n, struct network_work *work)
+{
+    enum { LANES = 16 };
+    const struct network_layout l = network_layout(s);
+    const size_t tower = s->tower, whole = tower / LANES * LANES;
+    for (size_t i = 0; i < n * s->heads; i++) {
+        const float *t = work->t + i * tower, *w = theta + l.w4 + i % s->heads * tower;
+        float lanes[LANES] = {0.0f}, z = theta[l.b4 + i % s->heads];
+        for (size_t j = 0; j < whole; j += LANES) {
+            for (size_t lane = 0; lane < LANES; lane++)
+                lanes[lane] += t[j + lane] * w[j + lane];
+        }
+        for (size_t j = whole; j < tower; j++)
+            z += t[j] * w[j];
+        for (size_t lane = 0; lane < LANES; lane++)
+            z += lanes[lane];
+        work->z[i] = z;
+    }
+}
+
 void network_forward(const struct network_shape *s, const float *theta, const float *x, size_t n, double dropout,
                      struct rng *rng, struct network_work *work)
 {
     const struct network_layout l = network_layout(s);
-    const size_t towers = s->heads * s->tower, second = network_second(s);
+    const size_t second = network_second(s);
     work->keep_scale = rng == NULL ? 1.0f : (float)(1.0 / (1.0 - dropout));
     dense(n, s->width, s->hidden1, (struct const_matrix){x, s->width}, (struct const_matrix){theta + l.w1, s->hidden1},
           theta + l.b1, (struct matrix){work->h1, s->hidden1});
@@ -190,15 +212,7 @@ void network_forward(const struct network_shape *s, const float *theta, const fl
     if (rng != NULL)
         drop(work->h2, n * second, dropout, work->keep_scale, rng);
     towers_forward(s, theta, n, work);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t h = 0; h < s->heads; h++) {
-            const float *t = work->t + i * towers + h * s->tower, *w = theta + l.w4 + h * s->tower;
-            float z = theta[l.b4 + h];
-            for (size_t j = 0; j < s->tower; j++)
-                z += t[j] * w[j];
-            work->z[i * s->heads + h] = z;
-        }
-    }
+    heads_forward(s, theta, n, work);
 }
 
 double network_sigmoid(double z)
@@ -209,6 +223,16 @@ double network_sigmoid(double z)
 double network_log_loss(double z, int y)
 {
     return (z > 0.0 ? z : 0.0) + log1p(exp(-fabs(z))) - (y != 0 ? z : 0.0);
+}
+
+/* dw += dz t, and dt, the gradient behind the relu of t. */
+CLONED static void head_backward(size_t n, float dz, const float *restrict t, const float *restrict w,
+                                 float *restrict dw, float *restrict dt)
+{
+    for (size_t j = 0; j < n; j++) {
+        dw[j] += dz * t[j];
+        dt[j] = t[j] > 0.0f ? dz * w[j] : 0.0f;
+    }
 }
 
 /* Gradients of the logits' layer: w4, b4 and dt. */
@@ -228,13 +252,9 @@ static void heads_backward(const struct network_shape *s, const float *theta, co
             const float weight = weights == NULL ? 1.0f : weights[i * s->heads + h];
             const float dz = (float)(network_sigmoid(z) - (double)y) * scale * weight;
             const float *t = work->t + i * towers + h * s->tower, *w = theta + l.w4 + h * s->tower;
-            float *dt = work->dt + i * towers + h * s->tower, *dw = gradient + l.w4 + h * s->tower;
             ret_losses[h] += (double)weight * network_log_loss(z, y);
             gradient[l.b4 + h] += dz;
-            for (size_t j = 0; j < s->tower; j++) {
-                dw[j] += dz * t[j];
-                dt[j] = t[j] > 0.0f ? dz * w[j] : 0.0f;
-            }
+            head_backward(s->tower, dz, t, w, gradient + l.w4 + h * s->tower, work->dt + i * towers + h * s->tower);
         }
     }
 }
@@ -277,7 +297,7 @@ static void towers_backward(const struct network_shape *s, const float *theta, s
         float *to = s->experts > 0 ? work->dmixed + p * n * s->hidden2 : work->d2;
         dense_backward(n, s->hidden2, size, tower_input(s, work, n, p), dt,
                        (struct matrix){gradient + l.w3 + p * size, towers}, gradient + l.b3 + p * size);
-        dense_backward_input(n, s->hidden2, size, (struct const_matrix){theta + l.w3 + p * size, towers}, dt, 0.0f,
+        dense_backward_input(n, s->hidden2, size, (struct const_matrix){theta + l.w3 + p * size, towers}, dt, false,
                              (struct matrix){to, s->hidden2});
     }
     if (s->experts == 0)
@@ -286,7 +306,7 @@ static void towers_backward(const struct network_shape *s, const float *theta, s
     const struct const_matrix dgates = {work->dgates, gates};
     dense_backward(n, s->hidden1, gates, (struct const_matrix){work->h1, s->hidden1}, dgates,
                    (struct matrix){gradient + l.wg, gates}, gradient + l.bg);
-    dense_backward_input(n, s->hidden1, gates, (struct const_matrix){theta + l.wg, gates}, dgates, 0.0f,
+    dense_backward_input(n, s->hidden1, gates, (struct const_matrix){theta + l.wg, gates}, dgates, false,
                          (struct matrix){work->d1, s->hidden1});
 }
 
@@ -302,11 +322,11 @@ void network_backward(const struct network_shape *s, const float *theta, const f
     relu_backward(work->h2, work->d2, n * second, work->keep_scale);
     dense_backward(n, s->hidden1, second, (struct const_matrix){work->h1, s->hidden1}, d2,
                    (struct matrix){gradient + l.w2, second}, gradient + l.b2);
-    dense_backward_input(n, s->hidden1, second, (struct const_matrix){theta + l.w2, second}, d2,
-                         s->experts > 0 ? 1.0f : 0.0f, (struct matrix){work->d1, s->hidden1});
+    dense_backward_input(n, s->hidden1, second, (struct const_matrix){theta + l.w2, second}, d2, s->experts > 0,
+                         (struct matrix){work->d1, s->hidden1});
     relu_backward(work->h1, work->d1, n * s->hidden1, work->keep_scale);
     dense_backward(n, s->width, s->hidden1, (struct const_matrix){x, s->width}, d1,
                    (struct matrix){gradient + l.w1, s->hidden1}, gradient + l.b1);
-    dense_backward_input(n, s->width, s->hidden1, (struct const_matrix){theta + l.w1, s->hidden1}, d1, 0.0f,
+    dense_backward_input(n, s->width, s->hidden1, (struct const_matrix){theta + l.w1, s->hidden1}, d1, false,
                          (struct matrix){dx, s->width});
 }

@@ -5,6 +5,7 @@
 
 #include "base/core/mem.h"
 #include "ranker/adam.h"
+#include "ranker/clones.h"
 
 enum { SLICE = 4096, AVERAGE_EVERY = 8, PURPOSE_INIT = 1, PURPOSE_SHUFFLE = 2, PURPOSE_SHARD = 3 };
 
@@ -164,6 +165,18 @@ static void run_shard(void *context, size_t index)
                      shard->gradient, t->dx + first * width, shard->losses);
 }
 
+CLONED static void mix(size_t n, float keep, const float *restrict from, float *restrict to)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = keep * to[i] + (1.0f - keep) * from[i];
+}
+
+CLONED static void add(size_t n, const float *restrict from, float *restrict to)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] += from[i];
+}
+
 static void update_average(const struct trainer *t, struct block *block, size_t first, size_t n)
 {
     if (t->step % AVERAGE_EVERY != 0)
@@ -171,8 +184,7 @@ static void update_average(const struct trainer *t, struct block *block, size_t 
     const double steps = (double)t->step / AVERAGE_EVERY;
     const double warm = steps / (steps + 9.0), full = pow(t->options.average, AVERAGE_EVERY);
     const float keep = (float)(warm < full ? warm : full);
-    for (size_t i = first; i < first + n; i++)
-        block->average[i] = keep * block->average[i] + (1.0f - keep) * block->theta[i];
+    mix(n, keep, block->theta + first, block->average + first);
 }
 
 /* Whether parameter i is the weight of a layer (decays) or a bias. */
@@ -186,11 +198,8 @@ static void update_slice(struct trainer *t, size_t slice)
 {
     const size_t first = slice * SLICE, n = t->layout.n - first < SLICE ? t->layout.n - first : SLICE;
     float *gradient = t->shards[0].gradient + first;
-    for (size_t s = 1; s < TRAINER_SHARDS; s++) {
-        const float *more = t->shards[s].gradient + first;
-        for (size_t i = 0; i < n; i++)
-            gradient[i] += more[i];
-    }
+    for (size_t s = 1; s < TRAINER_SHARDS; s++)
+        add(n, t->shards[s].gradient + first, gradient);
     for (size_t i = 0; i < n;) { /* runs of weights and of biases */
         const bool weight = is_weight(&t->layout, first + i);
         size_t end = i + 1;

@@ -13,25 +13,51 @@ struct workers {
     pthread_t threads[WORKERS_MAX];
     pthread_mutex_t mutex;
     pthread_cond_t begin, end;
-    uint64_t round; /* counts calls of workers_run(); locked by mutex, like the next four */
-    size_t busy;
+    uint32_t round; /* counts calls of workers_run(); locked by mutex, like the next four */
     bool stop;
     void (*task)(void *context, size_t i);
     void *context;
     size_t n;
-    atomic_size_t next;
+    atomic_uint_fast64_t
+        next;           /* round, then the number of the next task: whoever comes late takes none of another round */
+    atomic_size_t done; /* tasks of this round */
 };
 
-static void run_tasks(struct workers *w, void (*task)(void *context, size_t i), void *context, size_t n)
+static uint64_t ticket(uint32_t round, size_t i)
 {
-    for (size_t i = atomic_fetch_add(&w->next, 1); i < n; i = atomic_fetch_add(&w->next, 1))
+    return (uint64_t)round << 32 | i;
+}
+
+/* Takes the next task of the round; false when there is none left. */
+static bool take(struct workers *w, uint32_t round, size_t n, size_t *ret)
+{
+    uint64_t at = atomic_load(&w->next);
+    do {
+        if (at >> 32 != round || (at & UINT32_MAX) >= n)
+            return false;
+    } while (!atomic_compare_exchange_weak(&w->next, &at, at + 1));
+    *ret = at & UINT32_MAX;
+    return true;
+}
+
+/* Runs tasks while there are any; the last task done, whoever did it, ends the round. */
+static void run_tasks(struct workers *w, uint32_t round, void (*task)(void *context, size_t i), void *context, size_t n)
+{
+    size_t i = 0;
+    while (take(w, round, n, &i)) {
         task(context, i);
+        if (atomic_fetch_add(&w->done, 1) + 1 < n)
+            continue;
+        pthread_mutex_lock(&w->mutex);
+        pthread_cond_signal(&w->end);
+        pthread_mutex_unlock(&w->mutex);
+    }
 }
 
 static void *thread_main(void *argument)
 {
     struct workers *w = argument;
-    uint64_t seen = 0;
+    uint32_t seen = 0;
     pthread_mutex_lock(&w->mutex);
     for (;;) {
         while (w->round == seen && !w->stop)
@@ -43,10 +69,8 @@ static void *thread_main(void *argument)
         void *context = w->context;
         const size_t n = w->n;
         pthread_mutex_unlock(&w->mutex);
-        run_tasks(w, task, context, n);
+        run_tasks(w, seen, task, context, n);
         pthread_mutex_lock(&w->mutex);
-        if (--w->busy == 0)
-            pthread_cond_signal(&w->end);
     }
     pthread_mutex_unlock(&w->mutex);
     return NULL;
@@ -90,18 +114,19 @@ void workers_free(struct workers *w)
 
 void workers_run(struct workers *w, size_t n, void (*task)(void *context, size_t i), void *context)
 {
+    assert(n <= UINT32_MAX);
     pthread_mutex_lock(&w->mutex);
     w->task = task;
     w->context = context;
     w->n = n;
-    w->busy = w->n_threads;
-    w->round++;
-    atomic_store(&w->next, 0);
+    const uint32_t round = ++w->round;
+    atomic_store(&w->done, 0);
+    atomic_store(&w->next, ticket(round, 0));
     pthread_cond_broadcast(&w->begin);
     pthread_mutex_unlock(&w->mutex);
-    run_tasks(w, task, context, n);
+    run_tasks(w, round, task, context, n);
     pthread_mutex_lock(&w->mutex);
-    while (w->busy > 0)
+    while (atomic_load(&w->done) < n)
         pthread_cond_wait(&w->end, &w->mutex);
     pthread_mutex_unlock(&w->mutex);
 }

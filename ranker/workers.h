@@ -1,7 +1,8 @@
 /* workers.h - a small pool of threads for numbered tasks.
  *
  * Which thread takes which task is left open, so a task must write only what belongs to its number; then results do not
- * depend on the number of threads.  Thread: one caller of workers_run() at a time. */
+ * depend on the number of threads.  A round of tasks ends with its last task: a thread that the system has not run yet
+ * is not waited for, as others take its share.  Thread: one caller of workers_run() at a time. */
 #ifndef TRIMTAB_RANKER_WORKERS_H
 #define TRIMTAB_RANKER_WORKERS_H
 

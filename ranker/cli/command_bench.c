@@ -32,7 +32,7 @@ static const struct {
 } RATIOS[] = {
     {0, 1, "held, kernel / reference", "held_over_reference"},
     {2, 3, "all, kernel / reference", "all_over_reference"},
-    {2, 4, "all, kernel / openblas", "all_over_openblas"},
+    {2, 4, "all, kernel / training", "all_over_training"},
     {0, 2, "kernel, held / all", "held_over_all"},
     {5, 6, "request, kernel / reference", "request_over_reference"},
 };

@@ -7,8 +7,8 @@ static const struct opt_command COMMANDS[] = {
      command_evaluate},
     {"explain", "MODEL DATASET USER ITEM...", "one request: each head's probability, its part of the utility, the rank",
      EXPLAIN_OPTIONS, 4, -1, command_explain},
-    {"bench", "[MODEL [DATASET]]", "how long scoring takes, with the machine's kernel, the reference and OpenBLAS",
-     BENCH_OPTIONS, 0, 2, command_bench},
+    {"bench", "[MODEL [DATASET]]", "how long scoring takes, with the machine's kernel and the reference", BENCH_OPTIONS,
+     0, 2, command_bench},
     {0},
 };
 

@@ -82,7 +82,7 @@ run 2 bench "$work/model" --network 8-8-8-1x8; says "give a MODEL or --network S
 run 2 bench --network 8-8-8; says "8-8-8 is not a network"
 run 2 bench --network 8-8-8-1x8 --kernel abacus; says "no such --kernel"
 run 1 bench "$work/none"; says "$work/none"
-run 0 bench --network 24-32-32-2x32 --repeats 1 --kernel reference; says "network 24-32-32-2x32"; says "all, kernel / openblas"
+run 0 bench --network 24-32-32-2x32 --repeats 1 --kernel reference; says "network 24-32-32-2x32"; says "all, kernel / training"
 run 0 bench "$work/model" --repeats 1 --json
 holds '[.times[].what] | unique == ["all", "held"]'
 run 0 bench "$work/model" "$work/dataset" --repeats 3 --json

@@ -120,6 +120,49 @@ static void test_random(void **state)
     for_each_available(check_random);
 }
 
+/* A block of training adds to what is there, for either way that its first factor lies, and touches nothing else. */
+static void check_block_sums(const struct kernel *kernel, size_t n, size_t k, bool transposed, struct rng *rng)
+{
+    enum { MAX = 40, STRIDE = KERNEL_ALIGN + 3 };
+    float a[MAX * MAX], w[MAX * KERNEL_ALIGN], panels[MAX * KERNEL_ALIGN], c[MAX * STRIDE], before[MAX * STRIDE];
+    assert_true(n < MAX && k < MAX);
+    for (size_t i = 0; i < MAX * MAX; i++)
+        a[i] = (float)rng_normal(rng);
+    for (size_t i = 0; i < MAX * KERNEL_ALIGN; i++)
+        w[i] = (float)rng_normal(rng);
+    for (size_t i = 0; i < MAX * STRIDE; i++)
+        c[i] = before[i] = (float)rng_normal(rng);
+    kernel_pack(k, KERNEL_ALIGN, w, panels);
+    kernel->block(n, k, (struct operand){a, MAX, transposed}, panels, c, STRIDE);
+    for (size_t at = 0; at < MAX * STRIDE; at++) {
+        const size_t i = at / STRIDE, j = at % STRIDE;
+        double sum = (double)before[at], size = fabs(sum);
+        for (size_t p = 0; p < k && i < n && j < KERNEL_ALIGN; p++) {
+            const double v = (double)a[transposed ? p * MAX + i : i * MAX + p] * (double)w[p * KERNEL_ALIGN + j];
+            sum += v;
+            size += fabs(v);
+        }
+        const bool inside = i < n && j < KERNEL_ALIGN;
+        assert_true(fabs((double)c[at] - sum) <= (inside ? (double)(k + 2) * (double)FLT_EPSILON / 2.0 * size : 0.0));
+    }
+}
+
+static void check_block(const struct kernel *kernel)
+{
+    struct rng rng;
+    rng_init(&rng, check_seed(), 18, 19);
+    for (size_t n = 0; n <= 2 * 12 + 1; n++) {
+        check_block_sums(kernel, n, (size_t)rng_below(&rng, 40), false, &rng);
+        check_block_sums(kernel, n, (size_t)rng_below(&rng, 40), true, &rng);
+    }
+}
+
+static void test_block(void **state)
+{
+    (void)state;
+    for_each_available(check_block);
+}
+
 static void check_dot(const struct kernel *kernel)
 {
     struct rng rng;
@@ -168,6 +211,25 @@ static void test_add_and_join(void **state)
     for_each_available(check_add_and_join);
 }
 
+/* The first block of the layer, the first factor either way: a NaN and a zero may have either sign. */
+static void check_extreme_block(const struct kernel *kernel, const struct layer *l)
+{
+    enum { ROWS = 13, DEPTH = 9 };
+    float across[DEPTH * ROWS], ours[ROWS * KERNEL_ALIGN], theirs[ROWS * KERNEL_ALIGN];
+    assert_true(l->n == ROWS && l->k == DEPTH);
+    for (size_t i = 0; i < ROWS * DEPTH; i++)
+        across[i % DEPTH * ROWS + i / DEPTH] = l->x[i];
+    const struct operand ways[2] = {{l->x, DEPTH, false}, {across, ROWS, true}};
+    for (size_t way = 0; way < 2; way++) {
+        memset(ours, 0, sizeof ours);
+        memset(theirs, 0, sizeof theirs);
+        kernel->block(ROWS, DEPTH, ways[way], l->panels, ours, KERNEL_ALIGN);
+        KERNEL_REFERENCE.block(ROWS, DEPTH, ways[way], l->panels, theirs, KERNEL_ALIGN);
+        for (size_t i = 0; i < ROWS * KERNEL_ALIGN; i++)
+            assert_true((isnan(ours[i]) && isnan(theirs[i])) || ours[i] == theirs[i]);
+    }
+}
+
 /* Values that exact arithmetic gives, whatever the order: every version must agree with the reference in each bit. */
 static void check_extreme(const struct kernel *kernel)
 {
@@ -194,6 +256,7 @@ static void check_extreme(const struct kernel *kernel)
         run(kernel, &l, l.y);
         assert_memory_equal(l.y, l.other, l.n * l.m * sizeof *l.y);
         check_rows(kernel, &l);
+        check_extreme_block(kernel, &l);
         layer_done(&l);
     }
 }
@@ -299,9 +362,9 @@ static void test_packed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random),  cmocka_unit_test(test_dot),        cmocka_unit_test(test_add_and_join),
-        cmocka_unit_test(test_extreme), cmocka_unit_test(test_not_finite), cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_random),       cmocka_unit_test(test_block),   cmocka_unit_test(test_dot),
+        cmocka_unit_test(test_add_and_join), cmocka_unit_test(test_extreme), cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_choice),       cmocka_unit_test(test_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
