@@ -53,9 +53,17 @@ static enum status read_model(const struct settings *set, struct scorer **ret, s
     return scorer_new(&SCORER_RANKER, ranker, ret, err);
 }
 
+static void log_trouble(const struct err *why)
+{
+    if (why)
+        log_event(LOG_ERROR, "nothing can be written", "reason", why->text, NULL);
+    else
+        log_event(LOG_INFO, "writes go through again", NULL);
+}
+
 static enum status open_store(struct daemon *d, const struct settings *set, struct err *err)
 {
-    const struct store_options options = {d->folder.path, &d->clock, (size_t)set->hot_mb << 20};
+    const struct store_options options = {d->folder.path, &d->clock, (size_t)set->hot_mb << 20, log_trouble};
     TRY(store_open(&options, &d->store, err));
     service_init(&d->service, d->store);
     return STATUS_OK;

@@ -20,7 +20,7 @@
 #include "experiments/http/endpoints.h"
 #include "experiments/store/definition.h"
 
-enum { MAX_ATTRIBUTES = 32 };
+enum { MAX_ATTRIBUTES = 256 };
 
 static void write_text(struct json_writer *w, const char *key, const char *text)
 {
@@ -52,15 +52,21 @@ struct target {
     struct attribute attributes[MAX_ATTRIBUTES];
 };
 
-static void read_attributes(const struct json_at *context, struct target *ret)
+/* Of a context that says more than anybody looks at: what is neither a number nor a short text is nobody's attribute.
+ */
+static enum status read_attributes(const struct json_at *context, struct target *ret, struct err *err)
 {
     struct json_at item = {0};
-    while (json_next(context, &item) && ret->n_attributes < MAX_ATTRIBUTES) {
+    while (json_next(context, &item)) {
         struct attribute x = {.name = item.key};
-        if (json_string(&item, 1024, &x.text, NULL) == STATUS_OK ||
-            json_number(&item, -HUGE_VAL, HUGE_VAL, &x.number, NULL) == STATUS_OK)
-            ret->attributes[ret->n_attributes++] = x;
+        if (json_string(&item, 1024, &x.text, NULL) != STATUS_OK &&
+            json_number(&item, -HUGE_VAL, HUGE_VAL, &x.number, NULL) != STATUS_OK)
+            continue;
+        if (ret->n_attributes == MAX_ATTRIBUTES)
+            return json_refuse(context, err, "has more than %d texts and numbers", MAX_ATTRIBUTES);
+        ret->attributes[ret->n_attributes++] = x;
     }
+    return STATUS_OK;
 }
 
 /* What is wrong with the body, as the protocol's code; NULL: nothing, and ret is set. */
@@ -77,9 +83,8 @@ static const char *read_target(const struct httpd_request *request, struct json 
         return "INVALID_CONTEXT";
     if (json_member(&context, "targetingKey", JSON_REQUIRED, &unit, err) != STATUS_OK)
         return "TARGETING_KEY_MISSING";
-    if (definition_id_value(&unit, &ret->unit, err) != STATUS_OK)
+    if (definition_id_value(&unit, &ret->unit, err) != STATUS_OK || read_attributes(&context, ret, err) != STATUS_OK)
         return "INVALID_CONTEXT";
-    read_attributes(&context, ret);
     return NULL;
 }
 

@@ -57,9 +57,12 @@ enum status store_check(struct store *store, struct err *err)
 static void set_trouble(struct store *store, enum status s, const struct err *err)
 {
     pthread_mutex_lock(&store->mutex);
+    const bool news = (store->trouble.status == STATUS_OK) != (s == STATUS_OK);
     store->trouble = *err;
     store->trouble.status = s;
     pthread_mutex_unlock(&store->mutex);
+    if (news && store->on_trouble)
+        store->on_trouble(s == STATUS_OK ? NULL : err);
 }
 
 /* A tick that changes nothing would not notice a full disk, nor one that fits where a group of requests does not. */
@@ -260,6 +263,7 @@ enum status store_open(const struct store_options *options, struct store **ret, 
     pthread_mutex_init(&store->mutex, NULL);
     store->clock = options->clock;
     store->hot_max = options->hot_max;
+    store->on_trouble = options->on_trouble;
     enum status s = rng_secret(&nonce, sizeof nonce, err);
     atomic_init(&store->nonce, nonce);
     if (s == STATUS_OK)

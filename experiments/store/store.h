@@ -38,6 +38,8 @@ struct store_options {
     const char *folder;  /* made with mode 0700 when it is not there; holds experiments.db */
     struct clock *clock; /* borrowed; a fake one is moved to where it stood when the store was last open */
     size_t hot_max;      /* bytes of all live rounds; 0: no limit */
+    /* [writer] Writes begin to fail, and why; NULL: they go through again.  May be NULL. */
+    void (*on_trouble)(const struct err *why);
 };
 
 /* Opens, migrates, rebuilds, starts the writer. */

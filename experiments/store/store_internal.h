@@ -63,7 +63,8 @@ struct store {
     uint8_t key[REQUEST_KEY_SIZE];    /* const */
     char model_hash[DIGEST_HEX_SIZE]; /* of the model that serves */
     _Atomic uint64_t nonce;
-    size_t hot_max;           /* const */
+    size_t hot_max; /* const, as the next */
+    void (*on_trouble)(const struct err *why);
     _Atomic size_t hot_bytes; /* of the live rounds, when the job started */
     struct db_writer *writer;
     struct store_job tick;

@@ -32,7 +32,8 @@ static void rig_open(struct rig *rig)
         assert_non_null(mkdtemp(rig->folder));
     }
     clock_init_fake(&rig->clock, START);
-    assert_ok(store_open(&(struct store_options){rig->folder, &rig->clock, 0}, &rig->store, &err), &err);
+    assert_ok(store_open(&(struct store_options){.folder = rig->folder, .clock = &rig->clock}, &rig->store, &err),
+              &err);
 }
 
 static void rig_close(struct rig *rig, bool remove)
@@ -350,7 +351,7 @@ static void opening_fails(void **state)
         struct store *store = NULL;
         clock_init_fake(&rig.clock, START);
         mem_fault_after(n);
-        enum status s = store_open(&(struct store_options){rig.folder, &rig.clock, 0}, &store, &err);
+        enum status s = store_open(&(struct store_options){.folder = rig.folder, .clock = &rig.clock}, &store, &err);
         mem_fault_after(-1);
         store_close(store);
         if (s == STATUS_OK)

@@ -59,7 +59,7 @@ static bool remove_with_kill(const struct lab *lab, int64_t n)
         struct store *store = NULL;
         struct removal *removal = NULL;
         clock_init_fake(&clock, START);
-        if (store_open(&(struct store_options){lab->folder, &clock, 0}, &store, NULL) != STATUS_OK ||
+        if (store_open(&(struct store_options){.folder = lab->folder, .clock = &clock}, &store, NULL) != STATUS_OK ||
             removal_new("u3", 3, &removal, NULL) != STATUS_OK)
             _exit(2);
         faulty_disk_after(n, DISK_KILL);

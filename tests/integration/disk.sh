@@ -28,6 +28,8 @@ read -r _ <"$work/fifo"
 refused locked 'locked' "events $(event e-locked)"
 kill "$locker"; wait "$locker" 2>/dev/null || true
 recovered locked
+grep -q 'level=error msg="nothing can be written" reason=.*locked' "$work/log" || fail "the log does not say that the database was locked"
+grep -q 'level=info msg="writes go through again"' "$work/log" || fail "the log does not say that it is over"
 
 if [ -n "$small" ]; then
     # It stays full: what a checkpoint gives back is taken again.  (At most its 2 MB, and in nobody's background.)

@@ -91,4 +91,19 @@ for _ in $(seq 100); do
 done
 [ "$(code_of 0123456789abcdef-fresh POST /v1/rank "$rank")" = 200 ] || fail "SIGHUP did not bring the new token"
 [ "$(code_of 0123456789abcdef-serve POST /v1/rank "$rank")" = 401 ] || fail "SIGHUP left the old token"
+
+(umask 077; seq -f 'serve 0123456789abcdef-%g' 257 >"$work/crowd")
+refuses 1 "more than 256 tokens" --data "$work/other" "${on_free_port[@]}" --token-file "$work/crowd"
+
+# What cannot be read is said, and no secret with it.
+printf 'serve 0123456789abcdef-later\nserve tooshort\n' >"$work/tokens"
+kill -HUP "$daemon"
+for _ in $(seq 100); do
+    grep -q 'msg="the old tokens stay"' "$work/log" && break
+    sleep 0.05
+done
+grep 'level=warn msg="the old tokens stay"' "$work/log" | grep -q "$work/tokens:2: the token" || fail "no line names line 2 of the token file"
+[ "$(code_of 0123456789abcdef-fresh POST /v1/rank '{"experiment":"feed","unit":"unit-4711","candidates":["1"],"forced_arm":"x"}')" = 404 ] ||
+    fail "the old token is gone"
+! grep -E '0123456789abcdef|tooshort|unit-4711' "$work/log" || fail "the log has a token or a unit"
 echo "starts, refusals and signals as documented"

@@ -43,6 +43,8 @@ refuses 1 "--data $work/data is in use by another trimtabd" --data "$work/data" 
 [ "$(stat -c %a "$work/data")" = 700 ] || fail "the folder has mode $(stat -c %a "$work/data")"
 [ "$(stat -c %a "$work/data/trimtab.db")" = 600 ] || fail "the database has mode $(stat -c %a "$work/data/trimtab.db")"
 [ "$(curl -s "$url/healthz")" = '{"status":"ok"}' ] || fail "/healthz"
+diff <(curl -s "$url/metrics" | sed -n 's/^\(trimtabd_[a-z_]*\).*/\1/p' | sort -u) \
+    <(sed -n 's/^| `\(trimtabd_[a-z_]*\)`.*/\1/p' docs/operations.md | sort) >&2 || fail "the metrics served and those in docs/operations.md differ"
 curl -s "$url/openapi.yaml" | cmp -s - docs/openapi/tuner.yaml || fail "/openapi.yaml is not the file"
 [ "$(curl -s -o /dev/null -w '%{http_code}' -X PUT -d '{"now_ms":1}' "$url/v1/clock")" = 409 ] || fail "a real clock was set"
 code=0

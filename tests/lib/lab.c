@@ -18,7 +18,7 @@ void lab_start(struct lab *lab, int64_t now_ms)
         assert_non_null(mkdtemp(lab->folder));
     }
     clock_init_fake(&lab->clock, now_ms);
-    struct store_options options = {lab->folder, &lab->clock, lab->hot_max};
+    struct store_options options = {.folder = lab->folder, .clock = &lab->clock, .hot_max = lab->hot_max};
     assert_ok(store_open(&options, &lab->store, &err), &err);
     service_init(&lab->service, lab->store);
     assert_ok(service_swap(&lab->service, fake_scorer(lab->model ? lab->model : &FAKE_MODEL), &err), &err);

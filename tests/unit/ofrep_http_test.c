@@ -97,6 +97,26 @@ static void refusals_have_the_protocols_form(void **state)
     lab_remove(&lab);
 }
 
+/* 256 texts and numbers; what is neither does not count. */
+static void a_context_may_be_large(void **state)
+{
+    (void)state;
+    struct lab lab = {0};
+    struct buf body = BUF_INIT;
+    open_feed(&lab, false);
+    buf_text(&body, "{\"context\":{\"nested\":{},\"flag\":true,\"targetingKey\":\"u1\"");
+    for (int i = 1; i < 256; i++)
+        buf_printf(&body, ",\"a%d\":%d", i, i);
+    buf_text(&body, "}}");
+    json_free(lab_json(&lab, "POST", FLAG, buf_string(&body), 200));
+    body.length -= 2;
+    buf_text(&body, ",\"more\":1}}");
+    refuses(&lab, FLAG, buf_string(&body), 400, "INVALID_CONTEXT");
+    refuses(&lab, FLAGS, buf_string(&body), 400, "INVALID_CONTEXT");
+    buf_done(&body);
+    lab_remove(&lab);
+}
+
 /* Shows 3 items to the unit with its arm's weights; the arm, "default" when it is in none. */
 static void expose(struct lab *lab, const char *unit, char ret_arm[20])
 {
@@ -243,11 +263,9 @@ static void exposures_that_do_not_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_flag_is_an_experiment),
-        cmocka_unit_test(refusals_have_the_protocols_form),
-        cmocka_unit_test(exposures_by_event_count_like_ranked_ones),
-        cmocka_unit_test(a_washout_survives_a_restart),
-        cmocka_unit_test(exposures_that_do_not_count),
+        cmocka_unit_test(a_flag_is_an_experiment),      cmocka_unit_test(refusals_have_the_protocols_form),
+        cmocka_unit_test(a_context_may_be_large),       cmocka_unit_test(exposures_by_event_count_like_ranked_ones),
+        cmocka_unit_test(a_washout_survives_a_restart), cmocka_unit_test(exposures_that_do_not_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
