@@ -6,7 +6,8 @@
  *   mixed          open loop at --event-rate and --rank-rate: the times of both
  *   round          --round-units units come into "many"; its results; a unit forgotten
  *
- * One line of JSON each.  cpu_us is the daemon's (of a ceiling: the empty server's), an operation: an event, not a
+ * One line of JSON each, with the goals of its figures; met is null where the run was not what the goal is about.
+ * cpu_us is the daemon's (of a ceiling: the empty server's), an operation: an event, not a
  * request of --batch events; of the mixed load all of its CPU time over either kind.  The load generator runs on the
  * same cores. */
 #include <pthread.h>
@@ -25,11 +26,13 @@
 
 static int64_t port = 0, pid = 0, connections = 32, candidates = 200, units = 5000, batch = 20, stored = 0;
 static int64_t event_rate = 10000, rank_rate = 1000, round_units = 100000;
-static double seconds = 4;
+static double seconds = 4, event_seconds = 0;
 static const char *data = "";
 
 static char wal[300], file[300];
 static bool good = true;
+
+enum { CEILING_SECONDS = 10 };
 
 struct ids {
     char (*id)[80]; /* request ids that were answered */
@@ -91,15 +94,76 @@ static void exposure_body(void *context, int64_t i, struct buf *ret)
     buf_text(ret, "]}");
 }
 
+struct goal {
+    const char *what, *figure;
+    bool at_least;
+    double bound;
+    const char *of; /* what the run must be like */
+};
+static const struct goal GOALS[] = {
+    {"ranks", "per_second", true, 2000, "200 candidates, top 20"},
+    {"events", "per_second", true, 20000, "5 minutes, 10 million ids stored"},
+    {"mixed_events", "ms_p99", false, 20, "10 000 events and 1000 ranks a second"},
+    {"mixed_events", "wal_mb_max", false, 256, "10 000 events and 1000 ranks a second"},
+    {"mixed_ranks", "ms_p99", false, 20, "10 000 events and 1000 ranks a second"},
+    {"mixed_ranks", "wal_mb_max", false, 256, "10 000 events and 1000 ranks a second"},
+    {"results", "ms_p99", false, 50, "1 million units"},
+};
+
+static bool comparable(const struct goal *goal)
+{
+    if (strcmp(goal->what, "events") == 0)
+        return event_seconds >= 300 && stored >= 10000000;
+    if (strcmp(goal->what, "results") == 0)
+        return round_units >= 1000000;
+    if (strncmp(goal->what, "mixed", 5) == 0)
+        return event_rate >= 10000 && rank_rate >= 1000;
+    return candidates >= 200;
+}
+
+struct figure {
+    const char *name;
+    double value;
+};
+
+static const double *find_figure(size_t n, const struct figure *figures, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(figures[i].name, name) == 0)
+            return &figures[i].value;
+    }
+    return NULL;
+}
+
+static void print_goals(const char *what, size_t n, const struct figure *figures)
+{
+    size_t printed = 0;
+    for (size_t g = 0; g < sizeof GOALS / sizeof *GOALS; g++) {
+        const struct goal *goal = &GOALS[g];
+        const double *value = strcmp(goal->what, what) == 0 ? find_figure(n, figures, goal->figure) : NULL;
+        if (!value)
+            continue;
+        const bool met = goal->at_least ? *value >= goal->bound : *value < goal->bound;
+        printf("%s{\"figure\":\"%s\",\"%s\":%g,\"of\":\"%s\",\"met\":%s}", printed++ ? "," : ",\"goals\":[",
+               goal->figure, goal->at_least ? "at_least" : "below", goal->bound, goal->of,
+               !comparable(goal) ? "null"
+               : met             ? "true"
+                                 : "false");
+    }
+    printf("%s", printed ? "]" : "");
+}
+
 static void print(const char *what, const struct load_result *r, const struct watch_result *w, int64_t per_request)
 {
-    const double n = (double)(r->ok * per_request);
+    const double n = (double)(r->ok * per_request), wal_mb = (double)w->file_bytes_max / 1e6;
+    const struct figure figures[] = {{"per_second", n / r->seconds}, {"ms_p99", r->ms_p99}, {"wal_mb_max", wal_mb}};
     printf("{\"what\":\"%s\",\"per_second\":%.0f,\"cpu_us\":%.1f,\"cpu_cores\":%.2f,\"seconds\":%.1f,\"operations\":%."
            "0f,\"failed\":%lld,"
-           "\"ms_median\":%.2f,\"ms_p99\":%.2f,\"ms_max\":%.2f,\"rss_mb\":%.0f,\"wal_mb_max\":%.0f}\n",
+           "\"ms_median\":%.2f,\"ms_p99\":%.2f,\"ms_max\":%.2f,\"rss_mb\":%.0f,\"wal_mb_max\":%.0f",
            what, n / r->seconds, w->cpu_seconds / n * 1e6, w->cpu_seconds / r->seconds, r->seconds, n,
-           (long long)r->failed, r->ms_median, r->ms_p99, r->ms_max, (double)w->rss_bytes_max / 1e6,
-           (double)w->file_bytes_max / 1e6);
+           (long long)r->failed, r->ms_median, r->ms_p99, r->ms_max, (double)w->rss_bytes_max / 1e6, wal_mb);
+    print_goals(what, sizeof figures / sizeof *figures, figures);
+    printf("}\n");
     if (r->failed)
         fprintf(stderr, "%s: first failure: %s\n", what, r->first_failure);
     good = good && r->failed == 0;
@@ -128,18 +192,21 @@ static void measure(const char *what, const struct load *load, int64_t of, int64
     print(what, &r, &w, per_request);
 }
 
+/* A short look is enough: nothing in them changes with time. */
 static void ceilings(struct ids *ids)
 {
     int at = 0;
+    const double enough = seconds < CEILING_SECONDS ? seconds : CEILING_SECONDS;
     const pid_t server = ceiling_http_start(&at);
     struct load load = closed("/", rank_body, NULL);
     load.port = at;
+    load.seconds = enough;
     measure("ceiling_http_ranks", &load, server, 1);
     load.body = event_body;
     load.context = ids;
     measure("ceiling_http_events", &load, server, batch);
     ceiling_http_stop(server);
-    const struct ceiling_sqlite s = ceiling_sqlite_run(data, 1000, seconds);
+    const struct ceiling_sqlite s = ceiling_sqlite_run(data, 1000, enough);
     printf("{\"what\":\"ceiling_sqlite\",\"per_second\":%.0f,\"cpu_us\":%.2f,\"rows_a_commit\":1000}\n",
            s.rows_per_second, s.cpu_us);
     fflush(stdout);
@@ -259,6 +326,7 @@ static int run(int n, char **operands)
     char url[64];
     struct httpc *client = NULL;
     (void)n, (void)operands;
+    event_seconds = event_seconds > 0 ? event_seconds : seconds;
     ids.id = mem_alloc((size_t)ids.max, 80);
     snprintf(wal, sizeof wal, "%s/experiments.db-wal", data);
     snprintf(file, sizeof file, "%s/experiments.db", data);
@@ -273,6 +341,7 @@ static int run(int n, char **operands)
     if (stored > 0)
         fill(client, &ids);
     load = closed("/v1/events", event_body, &ids);
+    load.seconds = event_seconds;
     measure("events", &load, pid, batch);
     ids.first_event += INT64_C(1000000000);
     mix(&ids);
@@ -289,6 +358,7 @@ int main(int argc, char **argv)
         {"pid", OPT_INT, &pid, "N", "of the daemon", 1, 1e9},
         {"data", OPT_TEXT, &data, "FOLDER", "of the daemon", 0, 0},
         {"seconds", OPT_REAL, &seconds, "S", "of each measurement; default 4", 0.5, 3600},
+        {"event-seconds", OPT_REAL, &event_seconds, "S", "of the event load; default as the others", 0, 3600},
         {"stored", OPT_INT, &stored, "N", "events stored before events are measured; default 0", 0, 1e8},
         {"round-units", OPT_INT, &round_units, "N", "of the round whose results are timed; default 100000", 1000, 1e7},
         {"event-rate", OPT_INT, &event_rate, "N", "events a second, mixed; default 10000", 100, 1e6},

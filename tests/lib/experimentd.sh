@@ -42,12 +42,12 @@ start() {
     "${as[@]}" "$bin/trimtab-experimentd" --listen 127.0.0.1:0 --data "$work/data" --model "$work/model" --dataset "$work/dataset" "$@" \
         2>>"$work/log" &
     daemon=$!
-    for _ in $(seq 200); do
+    for _ in $(seq "${patience:-200}"); do
         [ ! -s "$work/data/address" ] || break
         kill -0 "$daemon" 2>/dev/null || fail "the daemon ended instead of serving"
         sleep 0.05
     done
-    [ -s "$work/data/address" ] || fail "no address file after 10 s"
+    [ -s "$work/data/address" ] || fail "no address file"
     url=http://$(cat "$work/data/address")
 }
 
