@@ -97,7 +97,7 @@ enum status store_experiment_put(struct store *store, const char *name, const st
             s = check_layer(store, &plan, err);
     }
     if (s == STATUS_OK) {
-        store->dirty = *ret_new;
+        store->dirty = store->dirty || *ret_new;
         s = *ret_new ? insert_experiment(store, name, &plan, &text, err) : same_body(e, &text, err);
     }
     buf_done(&text);

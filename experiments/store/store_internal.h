@@ -2,7 +2,8 @@
  *
  * Thread: everything belongs to the writer thread, except `views` and `trouble` (guarded by `mutex`) and the fields
  * marked const.
- * Whoever changes hot state sets `dirty` first, so that a failure behind it leads to a rebuild. */
+ * Whoever changes hot state sets `dirty` first, and nobody but the start of a job takes it back, so that a failure
+ * behind it, also of the commit, leads to a rebuild. */
 #ifndef TRIMTAB_EXPERIMENTS_STORE_STORE_INTERNAL_H
 #define TRIMTAB_EXPERIMENTS_STORE_STORE_INTERNAL_H
 
