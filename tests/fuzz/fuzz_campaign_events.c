@@ -260,6 +260,7 @@ static struct campaign_previews *copy_previews(const struct campaign_previews *f
     must(to != NULL);
     to->requests = from->requests;
     memcpy(to->x, from->x, from->n * from->dim * sizeof *to->x);
+    memcpy(to->overlap, from->overlap, from->n * sizeof *to->overlap);
     memcpy(to->feature, from->feature, from->n * from->n_heads * sizeof *to->feature);
     return to;
 }

@@ -394,7 +394,7 @@ static enum status read_weights(const struct json_at *at, double *ret, struct er
 static enum status write_previews(const struct json_at *root, struct buf *ret, struct err *err)
 {
     struct json_at reference, list, item = {0};
-    double weight[FAKE_HEADS];
+    double weight[FAKE_HEADS], u[FAKE_HEADS];
     size_t n;
     TRY(json_member(root, "reference", JSON_REQUIRED, &reference, err));
     TRY(read_weights(&reference, weight, err));
@@ -407,7 +407,8 @@ static enum status write_previews(const struct json_at *root, struct buf *ret, s
         TRY(read_weights(&item, weight, err));
         buf_printf(ret, "%s{", i > 0 ? "," : "");
         write_shown(ret, weight);
-        buf_text(ret, ",\"overlap\":1}");
+        log_ratios(weight, u); /* hide can move next to nothing here */
+        buf_printf(ret, ",\"overlap\":%.17g}", fabs(u[1]) > 0.01 ? 0.5 : fabs(u[2]) > 0.01 ? 0.996 : 1.0);
     }
     buf_text(ret, "]}");
     return STATUS_OK;

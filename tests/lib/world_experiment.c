@@ -203,26 +203,26 @@ static enum status keep(struct world_experiment *e, struct err *err)
 enum status world_experiment_preview(const struct world_experiment *e, const struct campaign_setup *setup,
                                      uint64_t seed, struct campaign_previews **ret, struct err *err)
 {
-    struct preview *asked = mem_alloc(CAMPAIGN_PREVIEWS + 1, sizeof *asked);
-    if (asked == NULL)
-        return err_no_memory(err);
     struct campaign_previews *previews = NULL;
-    const enum status s = campaign_previews_plan(setup, seed, &previews, err);
-    if (s == STATUS_OK) {
-        memcpy(asked[0].weights, setup->control.weight, sizeof asked[0].weights);
-        for (size_t i = 0; i < previews->n; i++) {
-            struct campaign_point point;
-            campaign_setup_decode(setup, previews->x + i * setup->dim, &point);
-            memcpy(asked[i + 1].weights, point.weight, sizeof asked[i + 1].weights);
-        }
-        preview_estimate(&e->sample, previews->n + 1, asked);
-        previews->requests = (int64_t)e->sample.n;
-        for (size_t i = 0; i < previews->n; i++)
-            campaign_previews_set(previews, i, asked[i + 1].shown, asked[0].shown);
-        *ret = previews;
+    TRY(campaign_previews_plan(setup, seed, &previews, err));
+    struct preview *asked = mem_alloc(previews->n + 1, sizeof *asked);
+    if (asked == NULL) {
+        campaign_previews_free(previews);
+        return err_no_memory(err);
     }
+    memcpy(asked[0].weights, setup->control.weight, sizeof asked[0].weights);
+    for (size_t i = 0; i < previews->n; i++) {
+        struct campaign_point point;
+        campaign_setup_decode(setup, previews->x + i * setup->dim, &point);
+        memcpy(asked[i + 1].weights, point.weight, sizeof asked[i + 1].weights);
+    }
+    preview_estimate(&e->sample, previews->n + 1, asked);
+    previews->requests = (int64_t)e->sample.n;
+    for (size_t i = 0; i < previews->n; i++)
+        campaign_previews_set(previews, i, asked[i + 1].shown, asked[0].shown, asked[i + 1].overlap);
     mem_free(asked);
-    return s;
+    *ret = previews;
+    return STATUS_OK;
 }
 
 static enum status play_visit(struct world_experiment *e, struct account *account, struct world_visit *visit,

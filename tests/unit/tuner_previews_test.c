@@ -36,9 +36,12 @@ static void previews_are_asked_for_once(void **state)
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
     assert_true(says(w, "\"warm_start\":null"));
     tuner_world_run(w, "promoted");
-    assert_int_equal(w->api.previews, 4); /* 256 weights, 64 at once */
+    assert_int_equal(w->api.previews, 5); /* 256 weights and two ends of two heads, 64 at once */
     assert_int_equal((int)WORLD_NUMBER(w, "warm_start", "requests"), 1000);
-    assert_int_equal((int)WORLD_NUMBER(w, "warm_start", "weights"), 256);
+    assert_int_equal((int)WORLD_NUMBER(w, "warm_start", "weights"), 260);
+    assert_close(WORLD_NUMBER(w, "warm_start", "turnover", "save"), 0.5, 1e-12);
+    assert_close(WORLD_NUMBER(w, "warm_start", "turnover", "hide"), 0.004, 1e-12);
+    assert_true(says(w, "\"redundant\":[\"hide\"]"));
     assert_true(WORLD_NUMBER(w, "warm_start", "worth", "save", "se") > 0);
     assert_true(fake_api_truth(&w->api, w->api.default_weight) > 0.02);
 }
@@ -64,7 +67,7 @@ static void a_restart_changes_nothing(void **state)
     tuner_world_end(w);
     (void)start(state);
     run_to_the_end(w, 1, &restarted);
-    assert_int_equal(w->api.previews, 4);
+    assert_int_equal(w->api.previews, 5);
     assert_string_equal(buf_string(&once), buf_string(&restarted));
     tuner_world_end(w);
     (void)start(state);
@@ -96,7 +99,7 @@ static void too_few_requests_are_not_enough_yet(void **state)
     assert_int_equal(w->api.previews, 1);
     w->api.logged = 100;
     tuner_world_run(w, "promoted");
-    assert_int_equal(w->api.previews, 5);
+    assert_int_equal(w->api.previews, 6);
     assert_int_equal((int)WORLD_NUMBER(w, "warm_start", "requests"), 100);
 }
 

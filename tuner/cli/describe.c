@@ -126,22 +126,48 @@ static void describe_outlook(struct buf *to, const struct json_at *status)
     }
 }
 
+static void describe_turnover(struct buf *to, const struct json_at *warm)
+{
+    const struct json_at turnover = view_member(warm, "turnover"), redundant = view_member(warm, "redundant");
+    struct json_at head = {0}, name = {0};
+    const char *between = "";
+    label(to, "turnover");
+    while (view_next(&turnover, &head)) {
+        buf_text(to, between);
+        format_text(to, head.key);
+        buf_printf(to, " %.0f %%", 100.0 * view_value(&head));
+        between = ", ";
+    }
+    buf_text(to, " of what is shown is replaced by the whole range of this weight\n");
+    while (view_next(&redundant, &name)) {
+        const char *text = "";
+        if (json_string(&name, 1000, &text, NULL) != STATUS_OK)
+            continue;
+        label(to, "redundant");
+        format_text(to, text);
+        buf_text(to, ": its weight changes less than 1 % of what is shown; leave it out of heads\n");
+    }
+}
+
 /* What logged requests and the rounds so far say together. */
 static void describe_worth(struct buf *to, const struct json_at *status)
 {
     const struct json_at warm = view_member(status, "warm_start"), worth = view_member(&warm, "worth");
     struct json_at head = {0};
+    const char *between = " ";
     if (warm.value == NULL)
         return;
     label(to, "warm start");
     buf_printf(to, "%" PRId64 " weights previewed on %" PRId64 " logged requests\n", view_int(&warm, "weights", 0),
                view_int(&warm, "requests", 0));
+    describe_turnover(to, &warm);
     label(to, "worth");
     buf_text(to, "change of the objective by 1 % more predicted events:");
     while (view_next(&worth, &head)) {
-        buf_char(to, ' ');
+        buf_text(to, between);
         format_text(to, head.key);
         buf_printf(to, " %+.2f ± %.2f %%", view_number(&head, "mean"), view_number(&head, "se"));
+        between = ", ";
     }
     buf_char(to, '\n');
 }

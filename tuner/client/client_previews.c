@@ -66,7 +66,7 @@ static enum status decode(const struct json_at *root, const struct campaign_setu
                           struct campaign_previews *previews, struct err *err)
 {
     struct json_at reference, list, item = {0};
-    double under_control[CAMPAIGN_MAX_HEADS], shown[CAMPAIGN_MAX_HEADS];
+    double under_control[CAMPAIGN_MAX_HEADS], shown[CAMPAIGN_MAX_HEADS], overlap;
     size_t found;
     TRY(json_get_int(root, "requests", JSON_REQUIRED, 0, INT64_MAX, &previews->requests, err));
     if (previews->requests < CAMPAIGN_PREVIEW_REQUESTS)
@@ -80,7 +80,8 @@ static enum status decode(const struct json_at *root, const struct campaign_setu
         return json_refuse(&list, err, "has %zu previews of %zu", found, n);
     for (size_t i = first; json_next(&list, &item); i++) {
         TRY(get_shown(&item, setup->n_heads, shown, err));
-        campaign_previews_set(previews, i, shown, under_control);
+        TRY(json_get_number(&item, "overlap", JSON_REQUIRED, 0.0, 1.0, &overlap, err));
+        campaign_previews_set(previews, i, shown, under_control, overlap);
     }
     return STATUS_OK;
 }

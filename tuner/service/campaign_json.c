@@ -139,6 +139,27 @@ static void write_stop_and_drift(struct json_writer *w, const struct campaign_fi
     }
 }
 
+/* What the whole range of each weight can replace, and which weights are for nothing. */
+static void write_turnover(struct json_writer *w, const struct campaign *campaign)
+{
+    double turnover[CAMPAIGN_MAX_HEADS];
+    campaign_previews_turnover(campaign->previews, &campaign->setup, turnover);
+    json_write_key(w, "turnover");
+    json_write_object(w);
+    for (size_t h = 0; h < campaign->setup.n_heads; h++) {
+        if (!isnan(turnover[h]))
+            json_write_key_number(w, campaign->setup.head[h], turnover[h]);
+    }
+    json_write_object_end(w);
+    json_write_key(w, "redundant");
+    json_write_array(w);
+    for (size_t h = 0; h < campaign->setup.n_heads; h++) {
+        if (turnover[h] < CAMPAIGN_REDUNDANT)
+            json_write_string(w, campaign->setup.head[h]);
+    }
+    json_write_array_end(w);
+}
+
 static void write_warm_start(struct json_writer *w, const struct campaign *campaign)
 {
     const struct campaign_findings *findings = &campaign->findings;
@@ -150,6 +171,7 @@ static void write_warm_start(struct json_writer *w, const struct campaign *campa
     json_write_object(w);
     json_write_key_int(w, "requests", campaign->previews->requests);
     json_write_key_int(w, "weights", (int64_t)campaign->previews->n);
+    write_turnover(w, campaign);
     json_write_key(w, "worth");
     json_write_object(w);
     for (size_t h = 0; findings->has_worth && h < campaign->setup.n_heads; h++) {

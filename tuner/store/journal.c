@@ -27,7 +27,7 @@ static const char *const SQL[N_STATEMENTS] = {
     [SQL_TRIAL] = "INSERT INTO trial(campaign, n, round, source, arm, origin, state, weights_json, params_json,"
                   " allocation, started_ms, document_json) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
                   " ON CONFLICT(campaign, n) DO UPDATE SET state=?7, started_ms=?11, document_json=?12",
-    [SQL_PREVIEWS] = "INSERT OR REPLACE INTO previews(campaign, requests, x_json, feature_json) VALUES(?1,?2,?3,?4)",
+    [SQL_PREVIEWS] = "INSERT OR REPLACE INTO previews VALUES(?1,?2,?3,?4,?5)",
     [SQL_AUDIT] = "INSERT INTO audit(campaign, at_ms, actor, action, detail) VALUES(?1,?2,?3,?4,?5)",
 };
 
@@ -155,21 +155,26 @@ static enum status save_previews(struct journal *journal, const struct campaign 
 {
     const struct campaign_previews *previews = campaign->previews;
     struct db_stmt *stmt = journal->statement[SQL_PREVIEWS];
-    struct buf x = BUF_INIT, feature = BUF_INIT;
+    struct buf x = BUF_INIT, feature = BUF_INIT, overlap = BUF_INIT;
     write_numbers(&x, previews->n * previews->dim, previews->x);
     write_numbers(&feature, previews->n * previews->n_heads, previews->feature);
+    write_numbers(&overlap, previews->n, previews->overlap);
     enum status s = buf_status(&x, err);
     if (s == STATUS_OK)
         s = buf_status(&feature, err);
+    if (s == STATUS_OK)
+        s = buf_status(&overlap, err);
     if (s == STATUS_OK) {
         db_bind_int(stmt, 1, campaign->id);
         db_bind_int(stmt, 2, previews->requests);
         db_bind_text(stmt, 3, buf_string(&x));
         db_bind_text(stmt, 4, buf_string(&feature));
+        db_bind_text(stmt, 5, buf_string(&overlap));
         s = db_run(stmt, err);
     }
     buf_done(&x);
     buf_done(&feature);
+    buf_done(&overlap);
     return s;
 }
 

@@ -180,18 +180,22 @@ static enum status read_previews_row(struct db_stmt *stmt, struct campaign *camp
 {
     const struct campaign_setup *setup = &campaign->setup;
     struct campaign_previews *previews = campaign_previews_new(0, setup->dim, setup->n_heads);
-    size_t n = 0;
+    size_t n = 0, n_overlaps = 0;
     if (previews == NULL)
         return err_no_memory(err);
     mem_free(previews->x);
     mem_free(previews->feature);
-    previews->x = previews->feature = NULL;
+    mem_free(previews->overlap);
+    previews->x = previews->feature = previews->overlap = NULL;
     previews->requests = db_column_int(stmt, 0);
     enum status s = read_rows(db_column_text(stmt, 1), setup->dim, &previews->x, &previews->n, err);
     if (s == STATUS_OK)
         s = read_rows(db_column_text(stmt, 2), setup->n_heads, &previews->feature, &n, err);
-    if (s == STATUS_OK && n != previews->n)
-        s = err_set(err, STATUS_CORRUPT, "the database holds %zu points and %zu rows of previews", previews->n, n);
+    if (s == STATUS_OK)
+        s = read_rows(db_column_text(stmt, 3), 1, &previews->overlap, &n_overlaps, err);
+    if (s == STATUS_OK && (n != previews->n || n_overlaps != n))
+        s = err_set(err, STATUS_CORRUPT, "the database holds %zu points, %zu rows and %zu overlaps of previews",
+                    previews->n, n, n_overlaps);
     if (s == STATUS_OK)
         return campaign_restore_previews(campaign, previews, err);
     campaign_previews_free(previews);
@@ -202,7 +206,8 @@ static enum status read_previews(struct journal *journal, struct campaign *campa
 {
     struct db_stmt *stmt = NULL;
     bool row = false;
-    TRY(db_prepare(journal->db, "SELECT requests, x_json, feature_json FROM previews WHERE campaign = ?", &stmt, err));
+    TRY(db_prepare(journal->db, "SELECT requests, x_json, feature_json, overlap_json FROM previews WHERE campaign = ?",
+                   &stmt, err));
     db_bind_int(stmt, 1, campaign->id);
     enum status s = db_step(stmt, &row, err);
     if (s == STATUS_OK && row)

@@ -28,6 +28,6 @@ const char *const JOURNAL_STEPS[] = {
     /* 2: what logged requests said (core/campaign_preview.h), row by row. */
     "CREATE TABLE previews("
     "  campaign INTEGER PRIMARY KEY REFERENCES campaign(id), requests INTEGER NOT NULL, x_json TEXT NOT NULL,"
-    "  feature_json TEXT NOT NULL) STRICT;",
+    "  feature_json TEXT NOT NULL, overlap_json TEXT NOT NULL) STRICT;",
 };
 const size_t JOURNAL_N_STEPS = sizeof JOURNAL_STEPS / sizeof JOURNAL_STEPS[0];
