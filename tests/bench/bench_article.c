@@ -3,11 +3,9 @@
  *   bench_article --multi A,B,.. --binary A,B,.. --dataset FILE (--days A..B | --world FILE) [--negative HEAD] ..
  *
  * Three ways of ranking the same slates or the same people (article_stage.h): binary; multi-task with plug-in weights,
- * every engagement type worth the same; multi-task with tuned weights.  Tuned are shares of the engagement types, by an
- * evolution strategy that starts at the plug-in and raises the smallest gain in volume over the binary ranker among the
- * types with at least MIN_EVENTS events; on people who take no part in the judgement: of a log each half of the users
- * is judged with what was tuned on the other half, in a world other play seeds are other people.  A negative type
- * (hide) has no weight in any of the ways and is only reported. */
+ * every engagement type worth the same; multi-task with tuned weights (article_tune.h), on people who take no part in
+ * the judgement: of a log each part of the users is judged with what was tuned on the other, in a world other play
+ * seeds are other people.  A negative type (hide) has no weight in any of the ways and is only reported. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +16,7 @@
 #include "base/core/opt.h"
 #include "base/json/json_write.h"
 #include "ranker/day.h"
-#include "tests/lib/article_stage.h"
+#include "tests/lib/article_tune.h"
 
 static struct {
     const char *multi, *binary, *dataset, *days, *world, *negative, *out;
@@ -40,105 +38,14 @@ static const struct opt OPTIONS[] = {
     OPT_END,
 };
 
-enum { POPULATION = 10, PARENTS = 3, MIN_EVENTS = 100, PARTS = 2 };
-
-static const double FIRST_STEP = 0.6, LAST_STEP = 0.05, MAX_LOG_SHARE = 4.0;
-
-/* People on whom weights are tuned. */
-struct rehearsal {
-    const struct article_stage *stage;
-    size_t n_pairs;
-    struct article_way binary;
-    uint8_t part; /* of a log: whose gains count */
-};
-
 static bool is_engagement(const struct article_stage *stage, size_t k)
 {
-    return strcmp(stage->types[k], options.negative) != 0;
+    return article_is_engagement(stage, options.negative, k);
 }
 
-static void shares_of(const struct article_stage *stage, const double *log_shares, double *ret)
+static struct article_search search_of(void)
 {
-    for (size_t k = 0; k < stage->n_types; k++)
-        ret[k] = is_engagement(stage, k) ? exp(log_shares[k]) : 0.0;
-}
-
-static double events_of(const struct article_way *way, size_t k)
-{
-    double sum = 0.0;
-    for (size_t u = 0; u < way->n_users; u++)
-        sum += way->events[u * way->n_types + k];
-    return sum;
-}
-
-/* The smallest gain in volume over the binary ranker. */
-static enum status smallest_gain(const struct rehearsal *r, const double *log_shares, double *ret, struct err *err)
-{
-    const struct article_stage *stage = r->stage;
-    struct article_way way;
-    double shares[DATASET_MAX_HEADS], gains[DATASET_MAX_HEADS];
-    shares_of(stage, log_shares, shares);
-    TRY(article_way_new(stage->n_users, stage->n_types, &way, err));
-    const enum status s = article_stage_play(stage, r->n_pairs, shares, &way, err);
-    article_volumes(&way, &r->binary, stage->part, r->part, gains);
-    *ret = HUGE_VAL;
-    for (size_t k = 0; k < stage->n_types; k++) {
-        if (is_engagement(stage, k) && events_of(&r->binary, k) >= (double)MIN_EVENTS * (double)r->n_pairs)
-            *ret = fmin(*ret, gains[k]);
-    }
-    article_way_done(&way);
-    return s;
-}
-
-struct candidate {
-    double x[DATASET_MAX_HEADS], gain;
-};
-
-static int by_gain(const void *left, const void *right)
-{
-    const struct candidate *a = left, *b = right;
-    return (b->gain > a->gain) - (b->gain < a->gain);
-}
-
-/* (3/3, 10) evolution strategy from the plug-in on, as in bench_world; the first member is the centre. */
-static enum status tune(const struct rehearsal *r, double *centre, struct err *err)
-{
-    struct candidate tried[POPULATION];
-    struct rng rng;
-    rng_init(&rng, (uint64_t)options.seed, 78, r->part);
-    memset(centre, 0, DATASET_MAX_HEADS * sizeof *centre);
-    for (int64_t round = 0; round < options.search; round++) {
-        const double step = FIRST_STEP * pow(LAST_STEP / FIRST_STEP, (double)round / (double)options.search);
-        for (size_t i = 0; i < POPULATION; i++) {
-            for (size_t k = 0; k < DATASET_MAX_HEADS; k++)
-                tried[i].x[k] =
-                    fmin(fmax(centre[k] + (i > 0 ? step * rng_normal(&rng) : 0.0), -MAX_LOG_SHARE), MAX_LOG_SHARE);
-            TRY(smallest_gain(r, tried[i].x, &tried[i].gain, err));
-        }
-        qsort(tried, POPULATION, sizeof *tried, by_gain);
-        for (size_t k = 0; k < DATASET_MAX_HEADS; k++) {
-            centre[k] = 0.0;
-            for (size_t i = 0; i < PARENTS; i++)
-                centre[k] += tried[i].x[k] / PARENTS;
-        }
-        fprintf(stderr, "generation %lld of %lld: smallest gain %+.2f %%\n", (long long)round + 1,
-                (long long)options.search, 100.0 * tried[0].gain);
-    }
-    return STATUS_OK;
-}
-
-static enum status rehearse(const struct article_stage *stage, size_t n_pairs, uint8_t part, double *ret_shares,
-                            struct err *err)
-{
-    struct rehearsal r = {.stage = stage, .n_pairs = n_pairs, .part = part};
-    double centre[DATASET_MAX_HEADS];
-    TRY(article_way_new(stage->n_users, stage->n_types, &r.binary, err));
-    enum status s = article_stage_play(stage, n_pairs, NULL, &r.binary, err);
-    if (s == STATUS_OK)
-        s = tune(&r, centre, err);
-    article_way_done(&r.binary);
-    shares_of(stage, centre, ret_shares);
-    return s;
+    return (struct article_search){options.search, (uint64_t)options.seed, options.negative, stderr};
 }
 
 enum { PLUG_IN, TUNED, N_WAYS };
@@ -148,56 +55,27 @@ static const char *const WAYS[N_WAYS] = {"plug_in", "tuned"}, *const TITLES[N_WA
 
 struct report {
     const struct article_stage *stage;
-    double shares[PARTS][DATASET_MAX_HEADS]; /* tuned; of a world both are the same */
+    double shares[ARTICLE_PARTS][DATASET_MAX_HEADS]; /* tuned; of a world both are the same */
     struct article_comparison against[N_WAYS];
 };
 
 /* In a world: on other people, one day of one pair. */
 static enum status tune_in_world(const struct article_models *models, struct report *report, struct err *err)
 {
+    const struct article_search search = search_of();
     struct article_stage other;
     TRY(article_world_open(models, options.world, (uint64_t)options.seed + 1000, 1, &other, err));
-    const enum status s = rehearse(&other, 1, 0, report->shares[0], err);
+    const enum status s = article_tune(&other, &search, 1, 0, report->shares[0], err);
     article_stage_close(&other);
     memcpy(report->shares[1], report->shares[0], sizeof report->shares[0]);
     return s;
 }
 
-/* On a log: what was tuned on one part is for the other. */
-static enum status tune_on_log(const struct article_stage *stage, struct report *report, struct err *err)
+static enum status tune(const struct article_models *models, struct report *report, struct err *err)
 {
-    for (uint8_t part = 0; part < PARTS; part++)
-        TRY(rehearse(stage, stage->models->n, part, report->shares[1 - part], err));
-    return STATUS_OK;
-}
-
-/* The users of part 1 of `other` take their place in `way`. */
-static void take_part(struct article_way *way, const struct article_way *other, const uint8_t *part)
-{
-    const size_t n = way->n_types;
-    for (size_t u = 0; u < way->n_users; u++) {
-        if (part[u] == 0)
-            continue;
-        memcpy(way->events + u * n, other->events + u * n, n * sizeof *way->events);
-        memcpy(way->active + u * n, other->active + u * n, n * sizeof *way->active);
-        way->requests[u] = other->requests[u];
-        way->came[u] = other->came[u];
-    }
-}
-
-static enum status play_tuned(const struct report *report, struct article_way *way, struct err *err)
-{
-    const struct article_stage *stage = report->stage;
-    struct article_way other;
-    TRY(article_stage_play(stage, stage->models->n, report->shares[0], way, err));
-    if (stage->part == NULL)
-        return STATUS_OK;
-    TRY(article_way_new(stage->n_users, stage->n_types, &other, err));
-    const enum status s = article_stage_play(stage, stage->models->n, report->shares[1], &other, err);
-    if (s == STATUS_OK)
-        take_part(way, &other, stage->part);
-    article_way_done(&other);
-    return s;
+    const struct article_search search = search_of();
+    return report->stage->part == NULL ? tune_in_world(models, report, err)
+                                       : article_tune_across(report->stage, &search, report->shares, err);
 }
 
 static enum status judge(struct report *report, struct article_way ways[N_WAYS + 1], struct err *err)
@@ -210,7 +88,7 @@ static enum status judge(struct report *report, struct article_way ways[N_WAYS +
         TRY(article_way_new(stage->n_users, stage->n_types, &ways[i], err));
     TRY(article_stage_play(stage, stage->models->n, NULL, &ways[N_WAYS], err));
     TRY(article_stage_play(stage, stage->models->n, equal, &ways[PLUG_IN], err));
-    TRY(play_tuned(report, &ways[TUNED], err));
+    TRY(article_play_across(stage, report->shares, &ways[TUNED], err));
     for (size_t i = 0; i < N_WAYS; i++)
         TRY(article_compare(&ways[i], &ways[N_WAYS], (size_t)options.replicates, (uint64_t)options.seed,
                             &report->against[i], err));
@@ -241,7 +119,7 @@ static void print_report(const struct report *report)
         printf("%-18s", "requests a user");
         print_effect(&c->requests);
         if (i == TUNED) {
-            for (size_t part = 0; part < (stage->part != NULL ? PARTS : 1); part++) {
+            for (size_t part = 0; part < (stage->part != NULL ? ARTICLE_PARTS : 1); part++) {
                 printf("\nshares");
                 for (size_t k = 0; k < stage->n_types; k++)
                     printf(" %s %.3g", stage->types[k], report->shares[part][k]);
@@ -285,7 +163,7 @@ static void write_way(struct json_writer *w, const struct report *report, size_t
         if (way == TUNED) {
             json_write_key(w, "shares");
             json_write_array(w);
-            for (size_t part = 0; part < (stage->part != NULL ? PARTS : 1); part++)
+            for (size_t part = 0; part < (stage->part != NULL ? ARTICLE_PARTS : 1); part++)
                 json_write_number(w, report->shares[part][k]);
             json_write_array_end(w);
         }
@@ -323,7 +201,7 @@ static enum status use_stage(const struct article_models *models, const struct a
 {
     struct report report = {.stage = stage};
     struct article_way ways[N_WAYS + 1] = {{0}};
-    TRY(stage->part != NULL ? tune_on_log(stage, &report, err) : tune_in_world(models, &report, err));
+    TRY(tune(models, &report, err));
     enum status s = judge(&report, ways, err);
     for (size_t i = 0; i <= N_WAYS; i++)
         article_way_done(&ways[i]);

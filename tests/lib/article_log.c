@@ -124,6 +124,7 @@ static enum status open_log(struct log *log, struct article_stage *stage, const 
     stage->n_types = log->n_types = dataset_n_heads(log->dataset);
     for (size_t h = 0; h < log->n_types; h++)
         stage->types[h] = dataset_head_name(log->dataset, h);
+    TRY(article_stage_find_means(stage, err));
     return score_pairs(log, stage->models, err);
 }
 

@@ -61,16 +61,16 @@ void article_stage_close(struct article_stage *stage)
     *stage = (struct article_stage){0};
 }
 
-/* Weights of a pair's model, in the order of the stage's types. */
-static enum status find_weights(const struct article_stage *stage, size_t pair, const double *shares, double *ret,
-                                struct err *err)
+enum status article_stage_find_means(struct article_stage *stage, struct err *err)
 {
-    const struct ranker *ranker = stage->models->multi[pair];
-    for (size_t k = 0; k < stage->n_types; k++) {
-        size_t head = 0;
-        if (!ranker_head_find(ranker, stage->types[k], &head))
-            return err_set(err, STATUS_UNPROCESSABLE, "the model has no head %s", stage->types[k]);
-        ret[k] = shares[k] / ranker_head_mean(ranker, head);
+    for (size_t pair = 0; pair < stage->models->n; pair++) {
+        const struct ranker *ranker = stage->models->multi[pair];
+        for (size_t k = 0; k < stage->n_types; k++) {
+            size_t head = 0;
+            if (!ranker_head_find(ranker, stage->types[k], &head))
+                return err_set(err, STATUS_UNPROCESSABLE, "the model has no head %s", stage->types[k]);
+            stage->means[pair][k] = ranker_head_mean(ranker, head);
+        }
     }
     return STATUS_OK;
 }
@@ -79,14 +79,13 @@ enum status article_stage_play(const struct article_stage *stage, size_t n_pairs
                                struct article_way *way, struct err *err)
 {
     const size_t size = stage->n_users * (WORLD_RUN_HEADS + stage->n_types);
-    double weights[DATASET_MAX_HEADS], *totals = mem_alloc(size, sizeof *totals);
+    double weights[DATASET_MAX_HEADS] = {0.0}, *totals = mem_alloc(size, sizeof *totals);
     enum status s = totals == NULL ? err_no_memory(err) : STATUS_OK;
     for (size_t pair = 0; s == STATUS_OK && pair < n_pairs && pair < stage->models->n; pair++) {
         memset(totals, 0, size * sizeof *totals);
-        if (shares != NULL)
-            s = find_weights(stage, pair, shares, weights, err);
-        if (s == STATUS_OK)
-            s = stage->play(stage->self, pair, shares != NULL ? weights : NULL, totals, err);
+        for (size_t k = 0; shares != NULL && k < stage->n_types; k++)
+            weights[k] = shares[k] / stage->means[pair][k];
+        s = stage->play(stage->self, pair, shares != NULL ? weights : NULL, totals, err);
         if (s == STATUS_OK)
             article_way_add(way, totals);
     }

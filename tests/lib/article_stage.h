@@ -34,7 +34,8 @@ struct article_stage {
     const struct article_models *models; /* borrowed */
     size_t n_users, n_types;
     const char *types[DATASET_MAX_HEADS];
-    uint8_t *part; /* [n_users]; NULL: all users are alike */
+    double means[ARTICLE_MAX_PAIRS][DATASET_MAX_HEADS]; /* of the types' probabilities under the multi-task models */
+    uint8_t *part;                                      /* [n_users]; NULL: all users are alike */
     void *self;
     enum status (*play)(void *self, size_t pair, const double *weights, double *totals, struct err *err);
     void (*close)(void *self);
@@ -47,6 +48,8 @@ MUST_CHECK enum status article_log_open(const struct article_models *models, con
 MUST_CHECK enum status article_world_open(const struct article_models *models, const char *world, uint64_t play_seed,
                                           int n_days, struct article_stage *ret, struct err *err);
 void article_stage_close(struct article_stage *stage);
+/* Fills the means of a stage that has models and types. */
+MUST_CHECK enum status article_stage_find_means(struct article_stage *stage, struct err *err);
 
 /* Adds a play of every pair, up to n_pairs, to the way.  shares [n_types] of the multi-task models; NULL: the binary
  * ones rank. */

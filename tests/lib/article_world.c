@@ -96,6 +96,7 @@ static enum status open_stage(struct stage *stage, struct article_stage *ret, co
     ret->n_types = stage->params.n_heads;
     for (size_t h = 0; h < ret->n_types; h++)
         ret->types[h] = stage->params.heads[h].name;
+    TRY(article_stage_find_means(ret, err));
     const struct world_run run = {.world = stage->world, .day = FIRST_DAY, .n_days = stage->n_days};
     int64_t first;
     world_run_users(&run, &first, &ret->n_users);
