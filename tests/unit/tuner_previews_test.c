@@ -43,6 +43,8 @@ static void previews_are_asked_for_once(void **state)
     assert_close(WORLD_NUMBER(w, "warm_start", "turnover", "hide"), 0.004, 1e-12);
     assert_true(says(w, "\"redundant\":[\"hide\"]"));
     assert_true(WORLD_NUMBER(w, "warm_start", "worth", "save", "se") > 0);
+    const double correlation = WORLD_NUMBER(w, "warm_start", "correlation");
+    assert_true(correlation > 0.3 && correlation <= 1.0);
     assert_true(fake_api_truth(&w->api, w->api.default_weight) > 0.02);
 }
 

@@ -162,7 +162,9 @@ static void describe_worth(struct buf *to, const struct json_at *status)
                view_int(&warm, "requests", 0));
     describe_turnover(to, &warm);
     label(to, "worth");
-    buf_text(to, "change of the objective by 1 % more predicted events:");
+    if (isfinite(view_number(&warm, "correlation")))
+        buf_printf(to, "correlation with the objective %.2f; ", view_number(&warm, "correlation"));
+    buf_text(to, "1 % more predicted events change the objective by");
     while (view_next(&worth, &head)) {
         buf_text(to, between);
         format_text(to, head.key);

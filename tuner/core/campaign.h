@@ -170,6 +170,7 @@ struct campaign_findings {
     struct drift_verdict drift;
     bool has_worth; /* the objective's gain from 1 % more predicted events of a head shown, in % (campaign_preview.h) */
     double worth[CAMPAIGN_MAX_HEADS], worth_sd[CAMPAIGN_MAX_HEADS];
+    double previewed;   /* correlation over the space of what these say of the objective with all that is believed */
     bool has_confirmed; /* the guardrails below */
     struct promotion_guardrail guardrail[CAMPAIGN_MAX_GUARDRAILS];
 };

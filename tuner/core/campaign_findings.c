@@ -188,12 +188,45 @@ static enum status recommend(struct campaign *campaign, size_t n, const double *
     return STATUS_OK;
 }
 
+/* Of two series of n; NaN where one is constant. */
+static double correlation(size_t n, const double *a, const double *b)
+{
+    double mean_a = 0, mean_b = 0, aa = 0, bb = 0, ab = 0;
+    for (size_t i = 0; i < n; i++) {
+        mean_a += a[i] / (double)n;
+        mean_b += b[i] / (double)n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        aa += (a[i] - mean_a) * (a[i] - mean_a);
+        bb += (b[i] - mean_b) * (b[i] - mean_b);
+        ab += (a[i] - mean_a) * (b[i] - mean_b);
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : nan("");
+}
+
+/* What previews turned out to be worth, at the previewed points themselves. */
 static enum status find_worth(struct campaign *campaign, struct err *err)
 {
     struct campaign_findings *findings = &campaign->findings;
-    TRY(optimizer_preview_worth(campaign->optimizer, 0, findings->worth, findings->worth_sd, err));
-    findings->has_worth = true;
-    return STATUS_OK;
+    const struct campaign_previews *p = campaign->previews;
+    const size_t k = 1 + campaign->setup.n_guardrails;
+    double *mean = mem_alloc((k + 1) * p->n, sizeof *mean);
+    if (mean == NULL)
+        return err_no_memory(err);
+    double *linear = mean + k * p->n;
+    const struct optimizer_posterior posterior = {.mean = mean};
+    enum status s = optimizer_preview_worth(campaign->optimizer, 0, findings->worth, findings->worth_sd, err);
+    if (s == STATUS_OK)
+        s = optimizer_posterior(campaign->optimizer, p->n, p->x, &posterior, err);
+    for (size_t i = 0; s == STATUS_OK && i < p->n; i++) {
+        for (size_t h = 0; h < p->n_heads; h++)
+            linear[i] += findings->worth[h] * p->feature[i * p->n_heads + h];
+    }
+    findings->has_worth = s == STATUS_OK;
+    if (findings->has_worth)
+        findings->previewed = correlation(p->n, linear, mean);
+    mem_free(mean);
+    return s;
 }
 
 enum status campaign_analyse(struct campaign *campaign, struct err *err)

@@ -172,6 +172,7 @@ static void write_warm_start(struct json_writer *w, const struct campaign *campa
     json_write_key_int(w, "requests", campaign->previews->requests);
     json_write_key_int(w, "weights", (int64_t)campaign->previews->n);
     write_turnover(w, campaign);
+    json_write_key_number(w, "correlation", findings->has_worth ? findings->previewed : nan(""));
     json_write_key(w, "worth");
     json_write_object(w);
     for (size_t h = 0; findings->has_worth && h < campaign->setup.n_heads; h++) {
