@@ -6,6 +6,7 @@
 
 #include "base/core/clock.h"
 #include "base/core/mem.h"
+#include "base/core/rng.h"
 #include "base/httpd/internal.h"
 
 enum { THREADS = 2, CONNECTIONS = 1024, DEADLINE_MS = 10000, STOP_MS = 2000 };
@@ -112,6 +113,7 @@ enum status httpd_start(const struct httpd_options *options, struct httpd **ret,
     if (httpd == NULL)
         return err_no_memory(err);
     httpd->listen_fd = -1;
+    httpd->id_seed = (uint64_t)clock_monotonic_ns() ^ rng_mix((uint64_t)getpid());
     init_sync(httpd);
     const enum status s = copy_options(httpd, options) ? start(httpd, err) : err_no_memory(err);
     if (s == STATUS_OK)

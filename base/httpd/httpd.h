@@ -11,6 +11,8 @@
  * httpd_finish() must not be called.  A request is valid until it is answered.  Handlers run on the server's threads
  * and must not block.  HEAD is answered as GET without a body; unknown path 404, wrong method 405 with Allow.
  *
+ * Every answer carries X-Request-Id: the client's, if it has at most 64 of A-Za-z0-9._:-, else a new one.
+ *
  * Limits come before work: a body longer than the route's cap is refused from its Content-Length, or where the cap is
  * passed when it has none; a request that is not complete after deadline_ms is dropped, however steadily it trickles;
  * a kept-alive connection may be idle for 30 s; clients beyond max_connections wait until one closes.  A path segment
@@ -43,16 +45,32 @@ struct httpd_route {
     const char *scope; /* NULL: open to all; "*": any token; else the token must have it */
 };
 
-struct httpd_options {
-    const char *listen;                          /* "127.0.0.1:8470", "[::1]:0" */
-    const char *token_file, *tls_cert, *tls_key; /* NULL: none; without tokens only loopback may be bound */
-    const struct httpd_route *routes;            /* ends with {0}; borrowed */
-    void *context;                               /* for the handlers */
-    unsigned threads;                            /* 0: 2 */
-    unsigned max_connections;                    /* 0: 1024 */
-    int64_t deadline_ms;                         /* to receive a whole request; 0: 10000 */
-    int64_t stop_ms;                             /* how long httpd_stop lets replies leave; 0: 2000 */
+enum { HTTPD_ID_MAX = 64 };
+
+/* A request that was answered with 5xx; borrowed during the call. */
+struct httpd_failure {
+    const char *id, *method;
+    const char *route; /* its path as in the table, so without ids of users; "" where no row fits */
+    const char *reason;
+    int code;
+    int64_t took_ms;
 };
+
+struct httpd_options {
+    const char *listen;                                      /* "127.0.0.1:8470", "[::1]:0" */
+    const char *token_file, *tls_cert, *tls_key;             /* NULL: none; without tokens only loopback may be bound */
+    const struct httpd_route *routes;                        /* ends with {0}; borrowed */
+    void *context;                                           /* for the handlers */
+    void (*on_failure)(const struct httpd_failure *failure); /* NULL: nobody is told; any thread, must not block */
+    unsigned threads;                                        /* 0: 2 */
+    unsigned max_connections;                                /* 0: 1024 */
+    int64_t deadline_ms;                                     /* to receive a whole request; 0: 10000 */
+    int64_t stop_ms;                                         /* how long httpd_stop lets replies leave; 0: 2000 */
+};
+
+/* An on_failure for daemons: one log line, at most 20 a second; the next one says how many were left out.  Not of
+ * /readyz. */
+void httpd_log_failure(const struct httpd_failure *failure);
 
 struct httpd_counts {
     int64_t by_class[6]; /* [2] = 2xx; [0] unused */

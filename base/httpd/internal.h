@@ -52,6 +52,9 @@ struct httpd_request {
     struct MHD_Connection *mhd;
     struct connection *connection;
     char *line; /* the raw target of the request line */
+    const char *method;
+    char id[HTTPD_ID_MAX + 1];
+    int64_t began_ns;
     struct route_target target;
     struct route_match match;
     char scopes[SCOPES_MAX];
@@ -104,8 +107,10 @@ struct httpd {
     unsigned n_streams;             /* [m] */
     int64_t busy;                   /* [m] */
     struct httpd_counts counts;     /* [m] */
-    bool closing;                   /* [m] no more connections */
-    bool stopping, stopped;         /* [m] */
+    uint64_t id_seed;
+    _Atomic uint64_t n_ids;
+    bool closing;           /* [m] no more connections */
+    bool stopping, stopped; /* [m] */
 };
 
 /* listen.c: the socket, and which port it got.  loopback_only: refuse any other address. */

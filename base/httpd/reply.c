@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/core/clock.h"
 #include "base/core/mem.h"
 #include "base/httpd/internal.h"
 #include "base/json/json_write.h"
@@ -92,6 +93,7 @@ static void add_headers(const struct httpd_request *request, struct MHD_Response
 {
     add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->type);
     add_header(response, "X-Content-Type-Options", "nosniff");
+    add_header(response, "X-Request-Id", request->id);
     if (s == STATUS_UNAUTHORIZED)
         add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (s != STATUS_OK && status_http(s) == 503)
@@ -112,6 +114,19 @@ static bool count(struct httpd *httpd, int code)
     return stopping;
 }
 
+static void tell_failure(const struct httpd_request *request, int code, const struct err *err)
+{
+    const struct httpd_route *route = request->match.route;
+    const struct httpd_failure failure = {.id = request->id,
+                                          .method = request->method,
+                                          .route = route != NULL ? route->path : "",
+                                          .reason = err != NULL ? err->text : "",
+                                          .code = code,
+                                          .took_ms = (clock_monotonic_ns() - request->began_ns) / 1000000};
+    if (request->httpd->options.on_failure != NULL)
+        request->httpd->options.on_failure(&failure);
+}
+
 enum MHD_Result reply_send(struct httpd_request *request, enum status s, const struct err *err)
 {
     if (s == STATUS_OK && !request->streaming && request->reply.failed)
@@ -124,6 +139,8 @@ enum MHD_Result reply_send(struct httpd_request *request, enum status s, const s
     const int code = failed ? status_http(s) : request->code != 0 ? request->code : 200;
     assert(code >= 200 && code <= 599);
     const bool stopping = count(request->httpd, code);
+    if (code >= 500)
+        tell_failure(request, code, err);
     struct MHD_Response *response =
         request->streaming && !failed
             ? stream_response(request)

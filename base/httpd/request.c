@@ -1,10 +1,13 @@
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/core/clock.h"
 #include "base/core/mem.h"
+#include "base/core/rng.h"
 #include "base/httpd/internal.h"
 
 static struct connection *connection_of(struct MHD_Connection *mhd)
@@ -141,11 +144,28 @@ static enum status check_head(struct httpd_request *request, const char *method,
     return announced_length(request) > request->match.route->max_body ? too_large(request, err) : STATUS_OK;
 }
 
+/* The client's name for the request, so that its log and ours can be put side by side, or a new one. */
+static void choose_id(struct httpd_request *request)
+{
+    struct httpd *httpd = request->httpd;
+    const char *theirs = httpd_header(request, "X-Request-Id");
+    const size_t n = theirs != NULL ? strlen(theirs) : 0;
+    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-";
+    if (n > 0 && n <= HTTPD_ID_MAX && strspn(theirs, ALLOWED) == n)
+        memcpy(request->id, theirs, n + 1);
+    else
+        (void)snprintf(request->id, sizeof request->id, "%016" PRIx64,
+                       rng_mix(httpd->id_seed + atomic_fetch_add(&httpd->n_ids, 1)));
+}
+
 /* The headers are complete.  A refused request with a short body is still read to its end: closing earlier would reset
  * the connection, and the client might never see why. */
 static enum MHD_Result begin(struct httpd_request *request, const char *method)
 {
     request->begun = true;
+    request->began_ns = clock_monotonic_ns();
+    request->method = method;
+    choose_id(request);
     request->refusal.status = check_head(request, method, &request->refusal);
     const bool waits = httpd_header(request, "Expect") != NULL;
     if (request->refusal.status != STATUS_OK && (waits || announced_length(request) > HTTPD_DRAIN_MAX))

@@ -87,6 +87,7 @@ static enum status start(struct daemon *d, const struct settings *set, struct er
     TRY(service_swap(&d->service, scorer, err));
     struct httpd_options httpd = set->httpd;
     httpd.routes = SERVICE_ROUTES;
+    httpd.on_failure = httpd_log_failure;
     httpd.context = &d->service;
     httpd.threads = (unsigned)set->threads;
     TRY(httpd_start(&httpd, &d->httpd, err));

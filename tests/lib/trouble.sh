@@ -38,11 +38,15 @@ refused() {
     local name=$1 text=$2 got request
     shift 2
     for request in "$@"; do
-        got=$(curl -s -D "$work/head" -o "$work/answer" -w '%{http_code}' -d "${request#* }" "$url/v1/${request%% *}")
+        got=$(curl -s -H "X-Request-Id: t-$name" -D "$work/head" -o "$work/answer" -w '%{http_code}' -d "${request#* }" "$url/v1/${request%% *}")
         [ "$got" = 503 ] || fail "$name: ${request%% *}: $got, not 503: $(cat "$work/answer")"
         grep -qi '^Retry-After: 1' "$work/head" || fail "$name: no Retry-After: $(cat "$work/head")"
         grep -q "$text" "$work/answer" || fail "$name: \"$text\" is not in $(cat "$work/answer")"
     done
+    [ "$name" = limited ] || # there the log may not grow either
+        grep -q "msg=\"request failed\" request=t-$name method=POST route=/v1/${request%% *} status=503 ms=[0-9]* reason=.*$text" "$work/log" ||
+        fail "$name: not in the log"
+    grep -qi "^X-Request-Id: t-$name" "$work/head" || fail "$name: no X-Request-Id: $(cat "$work/head")"
     await 503 1
     grep -q "nothing can be written: .*$text" "$work/ready" || fail "$name: /readyz says $(cat "$work/ready")"
     expect 200 POST /v1/rank "$outside_rank" >/dev/null

@@ -1,5 +1,6 @@
 /* Requests and answers: routes, bodies, slow and broken clients, many at once. */
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,6 +37,66 @@ static void routes_parameters_and_queries(void **state)
     assert_ok(httpd_lab_ask(&f, "POST", "/echo", "seven"), &f.err);
     assert_int_equal(f.http, 201);
     assert_string_equal(buf_string(&f.body), "seven");
+    httpd_lab_end(&f);
+}
+
+static struct {
+    pthread_mutex_t mutex;
+    int n;
+    char text[256];
+} failures = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void note_failure(const struct httpd_failure *failure)
+{
+    (void)pthread_mutex_lock(&failures.mutex);
+    failures.n++;
+    (void)snprintf(failures.text, sizeof failures.text, "%s %s %s %d %s", failure->id, failure->method, failure->route,
+                   failure->code, failure->reason);
+    (void)pthread_mutex_unlock(&failures.mutex);
+}
+
+static void check_id(const struct httpd_lab *f, const char *sent, const char *heard)
+{
+    char text[256];
+    const int fd = httpd_lab_dial(f);
+    (void)snprintf(text, sizeof text, "GET /hello/a HTTP/1.1\r\nHost: localhost\r\n%s%s\r\n", sent,
+                   sent[0] ? "\r\n" : "");
+    httpd_lab_say(fd, text);
+    assert_true(httpd_lab_hear(fd, heard));
+    close(fd);
+}
+
+static void requests_have_ids_and_failures_are_told(void **state)
+{
+    (void)state;
+    struct httpd_lab f;
+    httpd_lab_begin_with(&f, (struct httpd_options){.on_failure = note_failure}, NULL);
+    check_id(&f, "X-Request-Id: a.b_c:d-1", "X-Request-Id: a.b_c:d-1\r\n");
+    check_id(&f, "", "X-Request-Id: ");
+    const int fd = httpd_lab_dial(&f);
+    httpd_lab_say(fd, "GET /hello/a HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a b=\"c\"\r\n\r\n");
+    char reply[4096] = "";
+    while (strstr(reply, "\r\n\r\n") == NULL) {
+        const size_t had = strlen(reply);
+        const ssize_t n = recv(fd, reply + had, sizeof reply - 1 - had, 0);
+        assert_true(n > 0);
+        reply[had + (size_t)n] = '\0';
+    }
+    close(fd);
+    const char *id = strstr(reply, "X-Request-Id: ");
+    assert_non_null(id);
+    assert_int_equal(strspn(id + 14, "0123456789abcdef"), 16); /* a new one */
+    assert_int_equal(failures.n, 0);
+    assert_refused(httpd_lab_ask(&f, "GET", "/fail", NULL), STATUS_UNPROCESSABLE, &f.err, "7351");
+    assert_int_equal(failures.n, 0);
+    const int busy = httpd_lab_dial(&f);
+    httpd_lab_say(busy, "GET /busy HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine\r\n\r\n");
+    assert_true(httpd_lab_hear(busy, "X-Request-Id: mine"));
+    close(busy);
+    (void)pthread_mutex_lock(&failures.mutex);
+    assert_int_equal(failures.n, 1);
+    assert_int_equal(strncmp(failures.text, "mine GET /busy 503 ", 19), 0);
+    (void)pthread_mutex_unlock(&failures.mutex);
     httpd_lab_end(&f);
 }
 
@@ -204,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes_parameters_and_queries),
+        cmocka_unit_test(requests_have_ids_and_failures_are_told),
         cmocka_unit_test(allow_header_and_counts),
         cmocka_unit_test(bodies_are_capped),
         cmocka_unit_test(slow_clients_are_dropped),

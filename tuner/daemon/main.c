@@ -115,6 +115,7 @@ static enum status start_http(struct daemon *daemon, struct err *err)
 {
     struct httpd_options httpd = daemon->options->httpd;
     httpd.routes = TUNER_ROUTES;
+    httpd.on_failure = httpd_log_failure;
     httpd.context = &daemon->http;
     daemon->http.clock = &daemon->clock;
     TRY(httpd_start(&httpd, &daemon->httpd, err));
