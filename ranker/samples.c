@@ -59,6 +59,24 @@ void samples_fill(const struct samples *samples, size_t i, const float *embeddin
     }
 }
 
+static void prefetch(const void *from, size_t size)
+{
+    enum { LINE = 64 };
+    for (size_t at = 0; at < size; at += LINE)
+        __builtin_prefetch((const char *)from + at);
+}
+
+void samples_prefetch(const struct samples *samples, size_t i)
+{
+    const uint32_t row = samples->rows[i];
+    const size_t at[N_SIDES] = {samples->dataset->row_users[row], i, samples->dataset->row_items[row], i};
+    for (size_t side = 0; side < N_SIDES; side++) {
+        const struct inputs *inputs = &samples->sides[side];
+        prefetch(inputs->codes + at[side] * inputs->n_codes, inputs->n_codes * sizeof *inputs->codes);
+        prefetch(inputs->numbers + at[side] * inputs->n_numbers, inputs->n_numbers * sizeof *inputs->numbers);
+    }
+}
+
 void samples_ids(const struct samples *samples, size_t i, uint32_t ret[EFFECTS_SIDES])
 {
     const uint32_t row = samples->rows[i];

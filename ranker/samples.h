@@ -34,6 +34,8 @@ void samples_done(struct samples *samples);
 /* One input row x [width] and its codes [n_codes]; hide may be NULL. */
 void samples_fill(const struct samples *samples, size_t i, const float *embeddings, struct inputs_hide *hide, float *x,
                   uint32_t *codes);
+/* What samples_fill() of sample i will read is on its way to the cache: a shuffled batch jumps about in all sides. */
+void samples_prefetch(const struct samples *samples, size_t i);
 /* The codes of its user and item, 0 for one that is not in the vocabulary. */
 void samples_ids(const struct samples *samples, size_t i, uint32_t ret[EFFECTS_SIDES]);
 /* Logits of every sample: z [n * heads]. */

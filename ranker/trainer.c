@@ -7,7 +7,7 @@
 #include "ranker/adam.h"
 #include "ranker/clones.h"
 
-enum { SLICE = 4096, AVERAGE_EVERY = 8, PURPOSE_INIT = 1, PURPOSE_SHUFFLE = 2, PURPOSE_SHARD = 3 };
+enum { SLICE = 4096, AHEAD = 4, AVERAGE_EVERY = 8, PURPOSE_INIT = 1, PURPOSE_SHUFFLE = 2, PURPOSE_SHARD = 3 };
 
 static enum status block_new(struct block *block, size_t n, struct err *err)
 {
@@ -142,6 +142,8 @@ static void run_shard(void *context, size_t index)
                                .others = (uint32_t)(t->options.hide_others * 65536.0)};
     rng_init(&hide.rng, t->options.seed, PURPOSE_SHARD, t->step * TRAINER_SHARDS + index);
     for (size_t i = first; i < first + n; i++) {
+        if (i + AHEAD < first + n)
+            samples_prefetch(t->samples, t->batch[i + AHEAD]);
         samples_fill(t->samples, t->batch[i], t->sparse.theta, &hide, t->x + i * width, t->codes + i * n_codes);
         t->labels[i] = t->samples->labels[t->batch[i]];
         if (t->weights != NULL)
