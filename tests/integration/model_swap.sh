@@ -19,7 +19,7 @@ put() { cp "$1" "$work/model.new"; mv "$work/model.new" "$work/model"; }
 swap() {
     put "$2"
     kill -HUP "$daemon"
-    for _ in $(seq 200); do
+    for _ in $(seq 1200); do
         [ "$(serving)" != "$1" ] || return 0
         sleep 0.02
     done
@@ -31,7 +31,7 @@ refused() {
     local before
     before=$(lines)
     kill -HUP "$daemon"
-    for _ in $(seq 200); do
+    for _ in $(seq 1200); do
         [ "$(lines)" = "$before" ] || break
         sleep 0.05
     done
@@ -79,7 +79,7 @@ locker=$!
 read -r _ <"$work/fifo"
 refused locked
 kill "$locker"; wait "$locker" 2>/dev/null || true
-for _ in $(seq 200); do
+for _ in $(seq 1200); do
     call GET /readyz >/dev/null
     [ "$(cat "$work/status")" != 200 ] || break
     sleep 0.05
