@@ -24,8 +24,10 @@ struct running {
     const struct load *load;
     int epoll, timer; /* timer: of the open loop */
     int64_t start_ns, next, finished;
-    struct connection **idle; /* [n_idle] */
-    size_t n_idle;
+    /* A ring of load->connections places, n_idle of them taken: all take turns, or the server would close those that
+     * an open loop has no need of. */
+    struct connection **idle;
+    size_t first_idle, n_idle;
     double *ms; /* [requests] */
     struct load_result result;
 };
@@ -91,7 +93,10 @@ static void send_due(struct running *r)
             timerfd_settime(r->timer, 0, &at, NULL);
             return;
         }
-        send_on(r, r->idle[--r->n_idle]);
+        struct connection *c = r->idle[r->first_idle];
+        r->first_idle = (r->first_idle + 1) % r->load->connections;
+        r->n_idle--;
+        send_on(r, c);
     }
 }
 
@@ -125,6 +130,8 @@ static void receive(struct running *r, struct connection *c)
     if (!buf_reserve(&c->in, 65536))
         die("memory");
     ssize_t got = recv(c->fd, c->in.data + c->in.length, 65536, 0);
+    if (got == 0)
+        errno = ECONNRESET;
     if (got <= 0)
         die("recv");
     c->in.length += (size_t)got;
@@ -133,7 +140,7 @@ static void receive(struct running *r, struct connection *c)
     if (!body)
         return;
     take_answer(r, c, body, n);
-    r->idle[r->n_idle++] = c;
+    r->idle[(r->first_idle + r->n_idle++) % r->load->connections] = c;
 }
 
 static int compare(const void *a, const void *b)
