@@ -168,13 +168,13 @@ def play(document, seen_file, phase, url):
     except FileNotFoundError:
         seen = set()
     table = {(path, method.upper()): (operation, at) for path, method, operation, at in operations(document)}
-    todo = cases.PHASES[phase]
+    planned = cases.PHASES[phase]
 
     def one(case):
         return send(url, case.method, case.path, case.body, case.headers)
 
-    with ThreadPoolExecutor(len(todo) if phase in cases.AT_ONCE else 1) as pool:
-        for case, answer in zip(todo, pool.map(one, todo)):
+    with ThreadPoolExecutor(len(planned) if phase in cases.AT_ONCE else 1) as pool:
+        for case, answer in zip(planned, pool.map(one, planned)):
             operation, at = table.get((case.template, case.method), (None, None))
             if operation is None:
                 complain(f"{case}: {case.method} {case.template} is not documented")
@@ -183,7 +183,7 @@ def play(document, seen_file, phase, url):
             check_answer(document, operation, at, case, answer, seen)
     with open(seen_file, "w") as f:
         json.dump(sorted(seen), f)
-    print(f"{phase}: {len(todo)} calls")
+    print(f"{phase}: {len(planned)} calls")
 
 
 def report(document, seen_file):
@@ -247,12 +247,12 @@ def ask(document, url, want, method, path, body, headers):
 def play_access(document, url, tokens_file):
     with open(tokens_file) as f:
         tokens = dict(line.split() for line in f)
-    todo = list(access.calls(document, tokens))
-    for want, method, path, body, headers, allowed in todo:
+    planned = list(access.calls(document, tokens))
+    for want, method, path, body, headers, allowed in planned:
         allow = ask(document, url, want, method, path, body, headers).get("Allow", "")
         if allowed is not None and set(allow.split(", ")) - {"HEAD"} != allowed:
             complain(f"{method} {path}: Allow is {allow}, documented are {sorted(allowed)}")
-    print(f"access: {len(todo)} calls")
+    print(f"access: {len(planned)} calls")
 
 
 def main(verb, document, *rest):

@@ -1,5 +1,6 @@
 /* The warm start through the whole service: what is asked for, what becomes of answers that are no good, and that a
  * restart changes nothing. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,6 +116,33 @@ static void a_campaign_may_do_without(void **state)
     assert_int_equal(w->api.previews, 0);
 }
 
+/* Relative to the control, 0 for a head that it never shows; the end that replaces more counts. */
+static void features_and_turnover(void **state)
+{
+    (void)state;
+    const struct campaign_setup setup = {.dim = 2, .n_heads = 3, .dim_head = {2, 0}, .control_x = {0.5, 0.25}};
+    struct campaign_previews *p = NULL;
+    struct err err = ERR_INIT;
+    double turnover[3];
+    assert_ok(campaign_previews_plan(&setup, 1, &p, &err), &err);
+    assert_int_equal(p->n, CAMPAIGN_PREVIEWS + 4);
+    const double *ends = p->x + (size_t)CAMPAIGN_PREVIEWS * 2, want[] = {0, 0.25, 1, 0.25, 0.5, 0, 0.5, 1};
+    for (size_t i = 0; i < 8; i++)
+        assert_close(ends[i], want[i], 0);
+    const double shown[] = {0.3, 0.1, 0.2}, reference[] = {0.2, 0.0, 0.4}, overlap[] = {0.9, 0.7, 0.6, 0.8};
+    for (size_t i = 0; i < 4; i++)
+        campaign_previews_set(p, CAMPAIGN_PREVIEWS + i, shown, reference, overlap[i]);
+    const double *feature = p->feature + (size_t)CAMPAIGN_PREVIEWS * 3;
+    assert_close(feature[0], 0.5, 1e-12);
+    assert_close(feature[1], 0.0, 0);
+    assert_close(feature[2], -0.5, 1e-12);
+    campaign_previews_turnover(p, &setup, turnover);
+    assert_close(turnover[2], 0.3, 1e-12);
+    assert_close(turnover[0], 0.4, 1e-12);
+    assert_true(isnan(turnover[1]));
+    campaign_previews_free(p);
+}
+
 /* Any answer to a preview. */
 static int say(void *context, const char *method, const char *path, struct buf *body)
 {
@@ -158,6 +186,7 @@ static void answers_that_are_no_good(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(features_and_turnover),
         cmocka_unit_test_setup_teardown(previews_are_asked_for_once, start, end),
         cmocka_unit_test_setup_teardown(a_restart_changes_nothing, start, end),
         cmocka_unit_test_setup_teardown(an_api_without_previews_is_no_trouble, start, end),

@@ -2,6 +2,7 @@
  *
  *   f ~ GP(0, k),   k(x, x') = s^2 g(x, x') + t^2          g of kernel.h; t: prior sd of a constant mean, integrated
  * out if f(control) = 0 is known exactly:   k <- k(x, x') - k(x, c) k(c, x') / k(c, c) y_i = f(x_i) + b_r(x_i) + e_i
+ *     With a trend (trend.h) k gains tau^2 sum_h g_h(x) g_h(x'), which is 0 at the control: theta[_TREND] = ln tau.
  *     b_r  the effect of round r: a GP with kernel w k, independent between rounds; it vanishes at a known control
  *     e    Normal(0, N + m^2 I + u^2 U): N the known covariance, a full block per round (its arms share one control);
  *          m the misfit of the surrogate; u the sd of noise that was not told, U the diagonal of the points it belongs

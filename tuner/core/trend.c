@@ -33,11 +33,6 @@ size_t trend_n_features(const struct trend *trend)
     return trend != NULL ? trend->n_features : 0;
 }
 
-double trend_error(const struct trend *trend)
-{
-    return trend->error;
-}
-
 /* Kernel and, unless NULL, dg / d r^2 between x and the points. */
 static void correlate(const struct trend *trend, const double *x, double *ret_k, double *ret_slope)
 {

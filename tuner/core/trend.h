@@ -34,7 +34,5 @@ size_t trend_n_features(const struct trend *trend); /* NULL: 0 */
 void trend_at(const struct trend *trend, size_t m, const double *x, double *ret);
 /* At one point, with derivatives: ret_jacobian [n_features * dim]. */
 void trend_slopes(const struct trend *trend, const double *x, double *ret_jacobian);
-/* Root mean square of leave-one-out errors over the standard deviation of the values, the worst feature's. */
-double trend_error(const struct trend *trend);
 
 #endif
