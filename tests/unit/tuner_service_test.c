@@ -1,4 +1,6 @@
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -380,6 +382,44 @@ static void a_default_that_changes_under_its_control_is_told(void **state)
     assert_true(says(w, "the default weights have changed since the launch; the control keeps the old ones"));
 }
 
+struct reader {
+    struct tuner *tuner;
+    atomic_bool stop, failed;
+    size_t most_active;
+};
+
+static void *read_on(void *context)
+{
+    struct reader *reader = context;
+    while (!reader->stop) {
+        struct err err = ERR_INIT;
+        struct buf document = BUF_INIT;
+        const struct tuner_counts counts = tuner_counts(reader->tuner);
+        reader->most_active = counts.active > reader->most_active ? counts.active : reader->most_active;
+        reader->failed |= tuner_status(reader->tuner, 1, &document, NULL, &err) != STATUS_OK;
+        reader->failed |= tuner_list(reader->tuner, &document, &err) != STATUS_OK;
+        buf_done(&document);
+    }
+    return NULL;
+}
+
+/* What other threads ask while the service works: the thread sanitizer sees whether the two meet under the lock. */
+static void readers_meet_the_service_under_its_lock(void **state)
+{
+    struct tuner_world *w = *state;
+    assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
+    struct reader reader = {.tuner = w->tuner};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, read_on, &reader), 0);
+    tuner_world_run(w, "promoted");
+    reader.stop = true;
+    pthread_join(thread, NULL);
+    assert_false(reader.failed);
+    assert_int_equal(reader.most_active, 1);
+    assert_int_equal(tuner_counts(w->tuner).active, 0);
+    assert_int_equal(tuner_counts(w->tuner).all, 1);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, start, end)
@@ -402,6 +442,7 @@ int main(void)
         CASE(strangers_are_waited_for_and_stepped_around),
         CASE(an_end_in_time_counts_from_the_opening),
         CASE(a_default_that_changes_under_its_control_is_told),
+        CASE(readers_meet_the_service_under_its_lock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,13 @@ void tuner_publish(struct tuner *tuner, struct item *item, char *status)
         tuner->options.changed(tuner->options.context);
 }
 
+void tuner_set_active(struct tuner *tuner, struct item *item, bool active)
+{
+    pthread_mutex_lock(&tuner->mutex);
+    item->active = active;
+    pthread_mutex_unlock(&tuner->mutex);
+}
+
 struct item *tuner_find(struct tuner *tuner, int64_t id)
 {
     for (size_t i = 0; i < tuner->n_items; i++)

@@ -9,7 +9,7 @@
 
 /* A campaign of the journal. */
 struct item {
-    /* Under the service's mutex. */
+    /* Written by the service thread, under the mutex: that thread alone may read without it. */
     int64_t id;
     char *status;
     uint64_t version;
@@ -39,9 +39,11 @@ struct tuner {
     size_t n_queued;
 };
 
-/* tuner.c: a new entry, NULL when out of memory; its document, taken over; the item of an id. */
+/* tuner.c: a new entry, NULL when out of memory; its document, taken over; whether it runs; the
+ * item of an id. */
 struct item *tuner_add_item(struct tuner *tuner, int64_t id);
 void tuner_publish(struct tuner *tuner, struct item *item, char *status);
+void tuner_set_active(struct tuner *tuner, struct item *item, bool active);
 struct item *tuner_find(struct tuner *tuner, int64_t id);
 
 /* tuner_step.c */

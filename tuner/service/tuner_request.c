@@ -123,7 +123,7 @@ static enum status insert(struct tuner *tuner, struct launch *launch, struct ite
     struct item *item = tuner_add_item(tuner, id);
     if (item == NULL)
         return err_no_memory(err);
-    item->active = true;
+    tuner_set_active(tuner, item, true);
     item->created_ms = item->updated_ms = now;
     snprintf(item->experiment, sizeof item->experiment, "%s", launch->config.experiment);
     *ret = item;

@@ -229,7 +229,7 @@ static void settle(struct tuner *tuner, struct item *item, const struct campaign
     item->due_ns = plan->wait ? now + tuner->options.poll_ms * 1000000 : now;
     if (plan->changed)
         report(tuner, item, plan->action, plan->detail);
-    item->active = campaign_is_active(item->campaign);
+    tuner_set_active(tuner, item, campaign_is_active(item->campaign));
     if (!item->active)
         tuner_unload(item);
 }
