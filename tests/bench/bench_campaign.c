@@ -26,7 +26,8 @@
 
 static struct {
     const char *worlds, *folder, *rankers, *methods, *json, *picture;
-    int64_t seeds, first_seed, rounds, arms, arm_units, judges, judge_users, threads;
+    int64_t seeds, first_seed, days_before, rounds, arms, arm_units, judges, judge_users, threads;
+    double max_turnover;
 } options = {.worlds = "demo,flat",
              .folder = "worlds",
              .rankers = "build/bench",
@@ -46,6 +47,8 @@ static const struct opt OPTIONS[] = {
     {"methods", OPT_TEXT, &options.methods, "LIST", "trimtab, sobol, luckiest, thompson, plug-in", 0, 0},
     {"seeds", OPT_INT, &options.seeds, "N", "campaigns of each method in each world", 1, 1000},
     {"first-seed", OPT_INT, &options.first_seed, "N", "the first of their seeds", 0, 1e9},
+    {"days-before", OPT_INT, &options.days_before, "N", "days of the control's weights before the campaign", 0, 30},
+    {"max-turnover", OPT_REAL, &options.max_turnover, "X", "of the campaign file; 0: no cap", 0, 1},
     {"rounds", OPT_INT, &options.rounds, "N", "explore rounds", 1, WORLD_CAMPAIGN_ROUNDS},
     {"arms", OPT_INT, &options.arms, "N", "arms of an explore round beside the control", 3, 32},
     {"arm-units", OPT_INT, &options.arm_units, "N", "new users of an arm in an explore round", 10, 1e6},
@@ -111,7 +114,8 @@ static int round_days(const struct bench *bench)
 
 static enum status open_judge(const struct bench *bench, struct world_judge **ret, struct err *err)
 {
-    const struct world_truth_span span = {JUDGE_SEED, (int)options.rounds * round_days(bench), round_days(bench)};
+    const struct world_truth_span span = {
+        JUDGE_SEED, (int)options.days_before + (int)options.rounds * round_days(bench), round_days(bench)};
     return world_lab_judge(&bench->lab, &span, (size_t)options.judges, ret, err);
 }
 
@@ -150,9 +154,11 @@ static enum status play_seed(struct bench *bench, struct campaign_cell *cells, u
     config.seed = seed;
     config.rounds_max = (size_t)options.rounds;
     config.arms = (size_t)options.arms;
+    config.max_turnover = options.max_turnover;
     const int64_t start = clock_monotonic_ns();
     TRY(world_experiment_open(&bench->crowd, bench->lab.ranker, bench->lab.scores, seed, &experiment, err));
-    const enum status s = world_campaign_play(experiment, &config, bench->table.methods, runs, err);
+    const enum status s =
+        world_campaign_play(experiment, &config, (int)options.days_before, bench->table.methods, runs, err);
     double seconds = (double)(clock_monotonic_ns() - start) / 1e9;
     for (int m = 0; s == STATUS_OK && m < WORLD_METHODS; m++) {
         cells[m].run = runs[m];
@@ -329,6 +335,9 @@ static enum status report(struct bench *bench, struct err *err)
 
 static enum status play(struct bench *bench, struct err *err)
 {
+    if (options.max_turnover > 0 && options.days_before == 0)
+        return err_set(err, STATUS_INVALID,
+                       "--max-turnover: requests to rank again are needed, --days-before 1 or more");
     TRY(read_methods(bench->table.methods, err));
     TRY(read_worlds(bench, err));
     show_progress(bench);

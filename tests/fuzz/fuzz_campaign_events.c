@@ -12,6 +12,7 @@
 #include "base/core/mem.h"
 #include "base/core/rng.h"
 #include "tuner/core/campaign.h"
+#include "tuner/core/campaign_cap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,6 +71,7 @@ static struct campaign_config config(uint8_t choice)
         .delta = 0.01,
         .harm = 0.1,
         .warm_start = true,
+        .max_turnover = (choice & 40) == 8 ? 0.3 : 0, /* not beside an anchor */
         .n_params = choice >> 7,
         .param = {{"x", SPACE_INTEGER, 0, 4, 2}},
     };
@@ -141,6 +143,16 @@ static struct campaign_previews *previews(const struct play *play, uint8_t how)
     return p;
 }
 
+/* Arms that replace more the farther from the control they are, or much even close to it. */
+static struct campaign_previews *arm_previews(const struct play *play, uint8_t how)
+{
+    struct campaign_previews *p = NULL;
+    must(campaign_cap_plan(play->campaign, &p, NULL) == STATUS_OK);
+    for (size_t i = 0; i < p->n; i++)
+        p->overlap[i] = how == 255 ? 0.1 : (double)(i % CAMPAIGN_CAP_SHARES) / (1 + how % CAMPAIGN_CAP_SHARES);
+    return p;
+}
+
 /* An answer to the call that the campaign waits for. */
 static bool answer(struct play *play, struct campaign_event *event)
 {
@@ -149,7 +161,7 @@ static bool answer(struct play *play, struct campaign_event *event)
     enum campaign_call call = campaign_call(play->campaign);
     if (call == CALL_NONE)
         return false;
-    if (how < 8 && call != CALL_FIT && call != CALL_PREVIEWS) { /* trouble */
+    if (how < 8 && call != CALL_FIT && call != CALL_PREVIEWS && call != CALL_CHECK) { /* trouble */
         bool put = call == CALL_OPEN || call == CALL_DEFAULT;
         event->kind = how < 2 ? EVENT_REFUSED : how < 4 ? EVENT_MISSING : put ? EVENT_TAKEN : EVENT_UNSURE;
         if (how == 7)
@@ -184,7 +196,13 @@ static bool answer(struct play *play, struct campaign_event *event)
         break;
     case CALL_PREVIEWS:
         event->kind = EVENT_PREVIEWS;
+        event->later = how & 1;
         event->previews = how < 64 ? NULL : previews(play, how);
+        break;
+    case CALL_CHECK:
+        event->kind = EVENT_CHECKED;
+        event->later = how & 1;
+        event->previews = how < 16 ? NULL : arm_previews(play, how);
         break;
     case CALL_FIT:
         event->kind = EVENT_FIT;
@@ -212,6 +230,8 @@ static void check_rounds(const struct campaign *c, size_t before)
         double sum = 0;
         for (size_t a = 0; a < round->n_arms; a++) {
             const struct campaign_trial *trial = &c->trials[round->first_trial + a];
+            must(c->config.max_turnover == 0 || round->state == ROUND_PLANNED || round->state == ROUND_ABANDONED ||
+                 trial->turnover <= c->config.max_turnover + 1e-6);
             sum += trial->allocation;
             must(trial->source >= 1 && trial->source <= trial->n && trial->round == r);
             must(campaign_setup_same(&c->setup, &trial->point, &c->trials[trial->source - 1].point));

@@ -391,7 +391,7 @@ static enum status read_weights(const struct json_at *at, double *ret, struct er
     return STATUS_OK;
 }
 
-static enum status write_previews(const struct json_at *root, struct buf *ret, struct err *err)
+static enum status write_previews(const struct json_at *root, bool replaces_all, struct buf *ret, struct err *err)
 {
     struct json_at reference, list, item = {0};
     double weight[FAKE_HEADS], u[FAKE_HEADS];
@@ -408,7 +408,8 @@ static enum status write_previews(const struct json_at *root, struct buf *ret, s
         buf_printf(ret, "%s{", i > 0 ? "," : "");
         write_shown(ret, weight);
         log_ratios(weight, u); /* hide can move next to nothing here */
-        buf_printf(ret, ",\"overlap\":%.17g}", fabs(u[1]) > 0.01 ? 0.5 : fabs(u[2]) > 0.01 ? 0.996 : 1.0);
+        const double gone = 0.5 * fmin(fabs(u[1]) / 1.5, 1) + 0.004 * fmin(fabs(u[2]) / 1.5, 1);
+        buf_printf(ret, ",\"overlap\":%.17g}", replaces_all ? 0 : 1 - gone);
     }
     buf_text(ret, "]}");
     return STATUS_OK;
@@ -425,7 +426,7 @@ static int post_preview(struct fake_api *api, const char *body, size_t n, struct
     buf_printf(ret, "{\"experiment\":\"feed\",\"requests\":%lld,", (long long)api->logged);
     if (s == STATUS_OK) {
         const struct json_at root = json_root(json);
-        s = write_previews(&root, ret, &err);
+        s = write_previews(&root, api->replaces_all, ret, &err);
     }
     json_free(json);
     return s == STATUS_OK ? 200 : refuse(ret, status_http(s), err.text);

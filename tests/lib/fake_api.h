@@ -29,13 +29,14 @@ struct fake_round {
 
 struct fake_api {
     int reads_to_final;
-    uint64_t seed;  /* of the noise */
-    double noise;   /* scale of the users' noise, 1: click sd about its mean */
-    double gain;    /* q: how much the best weights are worth */
-    double peak;    /* where they are: 1 as above, 0 at the control */
-    double events;  /* scale of the control's event counts */
-    int64_t logged; /* requests that previews are made of; -1: this API has no previews */
-    int previews;   /* asked for so far */
+    uint64_t seed;     /* of the noise */
+    double noise;      /* scale of the users' noise, 1: click sd about its mean */
+    double gain;       /* q: how much the best weights are worth */
+    double peak;       /* where they are: 1 as above, 0 at the control */
+    double events;     /* scale of the control's event counts */
+    int64_t logged;    /* requests that previews are made of; -1: this API has no previews */
+    int previews;      /* asked for so far */
+    bool replaces_all; /* by previews nothing that the control shows stays */
     /* Added, relative, to the click and hide mean of the candidate in confirmation rounds. */
     double bad_confirm, bad_hide;
     int64_t now_ms;

@@ -8,6 +8,7 @@
 #include "base/core/clock.h"
 #include "base/core/mem.h"
 #include "tuner/core/campaign.h"
+#include "tuner/core/campaign_cap.h"
 #include "tuner/core/design.h"
 
 static const char UUID[] = "00000000-0000-4000-8000-000000000000";
@@ -111,6 +112,23 @@ static void record_explored(const struct campaign *c, struct world_campaign_run 
     run->n_rounds++;
 }
 
+/* Previews of the whole space, or of the arms that were planned. */
+static enum status preview(struct world_experiment *e, const struct campaign *c, struct campaign_event *event,
+                           struct err *err)
+{
+    const bool of_arms = campaign_call(c) == CALL_CHECK;
+    struct campaign_previews *previews = NULL;
+    event->kind = of_arms ? EVENT_CHECKED : EVENT_PREVIEWS;
+    TRY(of_arms ? campaign_cap_plan(c, &previews, err)
+                : campaign_previews_plan(&c->setup, c->config.seed, &previews, err));
+    const enum status s = world_experiment_preview(e, &c->setup, previews, err);
+    if (s == STATUS_OK)
+        event->previews = previews;
+    else
+        campaign_previews_free(previews);
+    return s;
+}
+
 static enum status answer(struct world_experiment *e, const struct campaign *c, struct campaign_experiment *facts,
                           struct campaign_event *event, struct err *err)
 {
@@ -126,8 +144,8 @@ static enum status answer(struct world_experiment *e, const struct campaign *c, 
     case CALL_RESULTS:
         return play_open_round(e, c, event, err);
     case CALL_PREVIEWS:
-        event->kind = EVENT_PREVIEWS;
-        return world_experiment_preview(e, &c->setup, c->config.seed, &event->previews, err);
+    case CALL_CHECK:
+        return preview(e, c, event, err);
     case CALL_FIT:
         event->kind = EVENT_FIT;
         return STATUS_OK;
@@ -413,8 +431,18 @@ static enum status play_baseline(struct world_experiment *e, const struct campai
     return s;
 }
 
-enum status world_campaign_play(struct world_experiment *e, const struct campaign_config *config, const bool *methods,
-                                struct world_campaign_run *ret, struct err *err)
+/* From day 0 on, for each method alike. */
+static enum status begin(struct world_experiment *e, const struct campaign_config *config, int days_before,
+                         struct err *err)
+{
+    double control[WORLD_MAX_HEADS];
+    TRY(world_experiment_rewind(e, err));
+    TRY(world_campaign_control(e, config, control, err));
+    return days_before > 0 ? world_experiment_idle(e, days_before, control, err) : STATUS_OK;
+}
+
+enum status world_campaign_play(struct world_experiment *e, const struct campaign_config *config, int days_before,
+                                const bool *methods, struct world_campaign_run *ret, struct err *err)
 {
     memset(ret, 0, WORLD_METHODS * sizeof *ret);
     if (config->rounds_max > WORLD_CAMPAIGN_ROUNDS || config->round_end.duration_ms <= 0 ||
@@ -422,15 +450,15 @@ enum status world_campaign_play(struct world_experiment *e, const struct campaig
         return err_set(err, STATUS_INVALID, "here rounds end by time, at most %d of them, and weights alone are tuned",
                        WORLD_CAMPAIGN_ROUNDS);
     if (methods[METHOD_TRIMTAB]) {
-        TRY(world_experiment_rewind(e, err));
+        TRY(begin(e, config, days_before, err));
         TRY(play_trimtab(e, config, &ret[METHOD_TRIMTAB], err));
     }
     if (methods[METHOD_SOBOL] || methods[METHOD_LUCKIEST]) {
-        TRY(world_experiment_rewind(e, err));
+        TRY(begin(e, config, days_before, err));
         TRY(play_baseline(e, config, false, &ret[METHOD_SOBOL], &ret[METHOD_LUCKIEST], err));
     }
     if (methods[METHOD_THOMPSON]) {
-        TRY(world_experiment_rewind(e, err));
+        TRY(begin(e, config, days_before, err));
         TRY(play_baseline(e, config, true, &ret[METHOD_THOMPSON], NULL, err));
     }
     return STATUS_OK;

@@ -50,9 +50,11 @@ struct world_campaign_run {
 /* The control weights a campaign would have, ret [n_heads]: what 0 gain means. */
 MUST_CHECK enum status world_campaign_control(const struct world_experiment *experiment,
                                               const struct campaign_config *config, double *ret, struct err *err);
-/* config: rounds end by time, promotion is automatic.  methods [WORLD_METHODS] says which; ret [WORLD_METHODS], others
+/* config: rounds end by time, promotion is automatic.  days_before: of the control's weights for everyone, before the
+ * campaign; a cap on turnover needs one.  methods [WORLD_METHODS] says which; ret [WORLD_METHODS], others
  * are zeroed. */
 MUST_CHECK enum status world_campaign_play(struct world_experiment *experiment, const struct campaign_config *config,
-                                           const bool *methods, struct world_campaign_run *ret, struct err *err);
+                                           int days_before, const bool *methods, struct world_campaign_run *ret,
+                                           struct err *err);
 
 #endif

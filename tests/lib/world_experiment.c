@@ -201,15 +201,11 @@ static enum status keep(struct world_experiment *e, struct err *err)
 }
 
 enum status world_experiment_preview(const struct world_experiment *e, const struct campaign_setup *setup,
-                                     uint64_t seed, struct campaign_previews **ret, struct err *err)
+                                     struct campaign_previews *previews, struct err *err)
 {
-    struct campaign_previews *previews = NULL;
-    TRY(campaign_previews_plan(setup, seed, &previews, err));
     struct preview *asked = mem_alloc(previews->n + 1, sizeof *asked);
-    if (asked == NULL) {
-        campaign_previews_free(previews);
+    if (asked == NULL)
         return err_no_memory(err);
-    }
     memcpy(asked[0].weights, setup->control.weight, sizeof asked[0].weights);
     for (size_t i = 0; i < previews->n; i++) {
         struct campaign_point point;
@@ -221,7 +217,6 @@ enum status world_experiment_preview(const struct world_experiment *e, const str
     for (size_t i = 0; i < previews->n; i++)
         campaign_previews_set(previews, i, asked[i + 1].shown, asked[0].shown, asked[i + 1].overlap);
     mem_free(asked);
-    *ret = previews;
     return STATUS_OK;
 }
 
@@ -307,6 +302,19 @@ static enum status make_results(const struct world_experiment *e, struct account
     fill_arms(account, results);
     *ret = results;
     return STATUS_OK;
+}
+
+enum status world_experiment_idle(struct world_experiment *e, int days, const double *weights, struct err *err)
+{
+    struct account account;
+    struct round_plan plan = {.n_arms = 1, .arms[0].allocation = 1.0};
+    memcpy(plan.arms[0].weights, weights, world_params(e->world)->n_heads * sizeof *weights);
+    const int end = e->day + days;
+    enum status s = account_init(&account, e, &plan, days, err);
+    while (s == STATUS_OK && e->day < end)
+        s = play_day(e, &account, err);
+    account_done(&account);
+    return s;
 }
 
 enum status world_experiment_play(struct world_experiment *e, const struct round_plan *plan,

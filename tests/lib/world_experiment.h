@@ -28,15 +28,18 @@ MUST_CHECK enum status world_experiment_rewind(struct world_experiment *experime
 
 /* What GET /v1/experiments/{exp} tells a campaign. */
 void world_experiment_facts(const struct world_experiment *experiment, struct campaign_experiment *ret);
+/* Plays days in which everyone is served these weights, in the order of the world's heads, and nobody is counted. */
+MUST_CHECK enum status world_experiment_idle(struct world_experiment *experiment, int days, const double *weights,
+                                             struct err *err);
 /* Plays days up to the plan's end_at_ms, at least one.  Arm 0 is the control.  *ret is owned by the caller: final
  * results under the number next_round. */
 MUST_CHECK enum status world_experiment_play(struct world_experiment *experiment, const struct round_plan *plan,
                                              struct campaign_results **ret, struct err *err);
-/* What POST /v1/experiments/{exp}/preview says after the rounds so far, by every seventh request of them up to a
+/* What POST /v1/experiments/{exp}/preview says after the days so far, by every seventh request of them up to a
  * thousand; *ret is the caller's. */
 MUST_CHECK enum status world_experiment_preview(const struct world_experiment *experiment,
-                                                const struct campaign_setup *setup, uint64_t seed,
-                                                struct campaign_previews **ret, struct err *err);
+                                                const struct campaign_setup *setup, struct campaign_previews *previews,
+                                                struct err *err);
 /* Requests answered since it was opened. */
 int64_t world_experiment_requests(const struct world_experiment *experiment);
 

@@ -168,6 +168,15 @@ static const struct bad BAD[] = {
     {"\"stop\":{\"delta\":0.1,\"after\":2}", "stop.after is unknown"},
     {"\"promote\":\"yes\"", "promote is \"yes\": allowed are \"auto\" and \"ask\""},
     {"\"promote\":true", "promote"},
+    {"\"max_turnover\":0", "max_turnover is 0: allowed are 0.01 to 1"},
+    {"\"max_turnover\":1.5", "max_turnover is 1.5"},
+    {"\"max_turnover\":null", "max_turnover"},
+    {"\"max_turnover\":0.3,\"warm_start\":false", "max_turnover goes without \"warm_start\":false"},
+    {"\"max_turnover\":0.3,\"anchors\":[\"equal\"]", "max_turnover goes without \"anchors\""},
+    {"\"max_turnover\":0.3,\"guardrails\":[{\"metric\":\"m0\",\"max_relative\":0.1},{\"metric\":\"m1\",\"max_"
+     "relative\":0.1},{\"metric\":\"m2\",\"max_relative\":0.1},{\"metric\":\"m3\",\"max_relative\":0.1},{\"metric\":"
+     "\"m4\",\"max_relative\":0.1},{\"metric\":\"m5\",\"max_relative\":0.1},{\"metric\":\"m6\",\"max_relative\":0.1}]",
+     "max_turnover goes with at most 6 guardrails"},
     {"\"create\":\"x\"", "create"},
 };
 

@@ -107,7 +107,8 @@ static void test_views_forgive(void **state)
 static const char TRIALS[] =
     "{\"trials\":["
     "{\"trial\":1,\"round\":1,\"purpose\":\"explore\",\"arm\":\"control\",\"origin\":\"control\",\"state\":\"done\","
-    "\"weights\":{\"click\":1,\"hide\":-2.25},\"params\":{},\"allocation\":0.25,\"units\":1003,\"requests\":2007,"
+    "\"weights\":{\"click\":1,\"hide\":-2.25},\"params\":{},\"allocation\":0.25,\"turnover\":0.125,\"units\":1003,"
+    "\"requests\":2007,"
     "\"objective\":0,\"objective_se\":0,\"model_mean\":0,\"model_sd\":0,\"feasible\":1,\"metrics\":[{\"metric\":"
     "\"cli,ck\",\"mean\":0.31,\"se\":0.004,\"effect\":0,\"effect_se\":0}],\"guardrails\":[],\"started_ms\":"
     "1650844799123,"
@@ -125,13 +126,13 @@ static void test_trials(void **state)
     struct err err = ERR_INIT;
     struct buf to = BUF_INIT;
     assert_ok(trials_csv(&to, &root, true, &err), &err);
-    assert_string_equal(
-        buf_string(&to),
-        "trial,round,purpose,arm,origin,state,allocation,units,requests,impressions,objective,objective_se,model_mean,"
-        "model_sd,feasible,weight:click,weight:hide,weight:save,param:x,\"mean:cli,ck\",\"se:cli,ck\","
-        "\"effect:cli,ck\",\"effect_se:cli,ck\"\r\n"
-        "1,1,explore,control,control,done,0.25,1003,2007,,0,0,0,0,1,1,-2.25,,,0.31,0.004,0,0\r\n"
-        "2,1,explore,a1,sobol,running,0.75,0,0,,,,,,,1,,0.1,7,,,,\r\n");
+    assert_string_equal(buf_string(&to),
+                        "trial,round,purpose,arm,origin,state,allocation,turnover,units,requests,impressions,objective,"
+                        "objective_se,model_mean,"
+                        "model_sd,feasible,weight:click,weight:hide,weight:save,param:x,\"mean:cli,ck\",\"se:cli,ck\","
+                        "\"effect:cli,ck\",\"effect_se:cli,ck\"\r\n"
+                        "1,1,explore,control,control,done,0.25,0.125,1003,2007,,0,0,0,0,1,1,-2.25,,,0.31,0.004,0,0\r\n"
+                        "2,1,explore,a1,sobol,running,0.75,,0,0,,,,,,,1,,0.1,7,,,,\r\n");
     buf_clear(&to);
     assert_ok(trials_csv(&to, &root, false, &err), &err);
     assert_non_null(strstr(buf_string(&to), ",started_ms,finished_ms,results_digest\r\n"));
@@ -232,6 +233,31 @@ static void test_status_text(void **state)
     json_free(json);
 }
 
+/* With a cap on turnover the status says what each arm replaces. */
+static void test_a_cap(void **state)
+{
+    (void)state;
+    struct json *json =
+        parse("{\"max_turnover\":0.25,\"live\":{\"round\":5,\"purpose\":\"explore\",\"state\":\"open\",\"units\":7,"
+              "\"arms\":[{\"arm\":\"control\",\"trial\":1,\"units\":4,\"objective\":0,\"se\":0,\"turnover\":0},"
+              "{\"arm\":\"a1\",\"trial\":2,\"units\":3,\"objective\":0.5,\"se\":0,\"turnover\":0.2437}]}}");
+    const struct json_at root = json_root(json);
+    struct buf to = BUF_INIT;
+    describe_status(&to, &root);
+    assert_non_null(strstr(buf_string(&to), "  max turnover   25.0 % of what the control shows\n"));
+    assert_non_null(strstr(buf_string(&to), "    arm      trial  units  turnover  effect so far [95 %]\n"
+                                            "    control      1      4     0.0 %  0.0 %\n"
+                                            "    a1           2      3    24.4 %  +50.0 %\n"));
+    buf_clear(&to);
+    struct json *trial = parse("{\"trial\":2,\"turnover\":0.2437}");
+    const struct json_at at = json_root(trial);
+    describe_trial(&to, &at);
+    assert_non_null(strstr(buf_string(&to), "\n  turnover    24.4 % of what the control shows\n"));
+    buf_done(&to);
+    json_free(trial);
+    json_free(json);
+}
+
 static const char PROMOTED[] =
     "{\"id\":3,\"state\":\"promoted\",\"note\":\"done\",\"best\":null,\"live\":null,\"winner\":{\"trial\":2,"
     "\"weights\":"
@@ -293,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_trials),
         cmocka_unit_test(test_a_stopped_arm_says_so),
         cmocka_unit_test(test_status_text),
+        cmocka_unit_test(test_a_cap),
         cmocka_unit_test(test_csv_survives_memory_faults),
         cmocka_unit_test(test_decisions),
         cmocka_unit_test(test_operands),

@@ -413,6 +413,70 @@ static void test_what_is_shown_explains(void **state)
     assert_true(with < 0.5 * without);
 }
 
+/* ---- the bound: an objective that grows with the distance from the control meets a bound that does too */
+
+static double distance(const double *x)
+{
+    double sum = 0.0;
+    for (size_t k = 0; k < DIM; k++)
+        sum += (x[k] - CONTROL[k]) * (x[k] - CONTROL[k]);
+    return sqrt(sum);
+}
+
+/* Of the points asked for after one round, the farthest and how many lie beyond `most`; *ret_gain: what is left to
+ * find. */
+static double farthest_asked(double most, size_t *ret_beyond, double *ret_gain)
+{
+    enum { ARMS = 8 };
+    struct err err = ERR_INIT;
+    struct optimizer *optimizer = NULL;
+    const struct optimizer_config config = {
+        .dim = DIM, .n_outcomes = 1, .seed = 3, .control = CONTROL, .control_known = true};
+    double x[N_PREVIEWS * DIM], value[N_PREVIEWS], y[ARMS], cov[ARMS * ARMS] = {0.0}, farthest = 0.0;
+    struct rng rng;
+    assert_ok(optimizer_new(&config, &optimizer, &err), &err);
+    rng_init(&rng, 5, 0, 0);
+    design_sobol(N_PREVIEWS, DIM, 0, NULL, &rng, x);
+    for (size_t i = 0; i < N_PREVIEWS; i++)
+        value[i] = distance(x + i * DIM);
+    if (most < 10.0) { /* a second one replaces the first */
+        assert_ok(optimizer_bound(optimizer, N_PREVIEWS, x, value, 0.1, &err), &err);
+        assert_ok(optimizer_bound(optimizer, N_PREVIEWS, x, value, most, &err), &err);
+    }
+    assert_ok(optimizer_ask(optimizer, ARMS, 0, NULL, x, &err), &err);
+    for (size_t i = 0; i < ARMS; i++) {
+        y[i] = 0.1 * distance(x + i * DIM);
+        cov[i * ARMS + i] = 1e-6;
+    }
+    const struct optimizer_round round = {ARMS, x, y, cov, NULL};
+    struct optimizer_stop stop;
+    assert_ok(optimizer_tell(optimizer, &round, &err), &err);
+    assert_ok(optimizer_ask(optimizer, ARMS, 0, NULL, x, &err), &err);
+    assert_ok(optimizer_stop_test(optimizer, 0.01, CONTROL, &stop, &err), &err);
+    *ret_gain = stop.expected;
+    *ret_beyond = 0;
+    for (size_t i = 0; i < ARMS; i++) {
+        farthest = fmax(farthest, distance(x + i * DIM));
+        *ret_beyond += distance(x + i * DIM) > most + 0.02;
+    }
+    optimizer_free(optimizer);
+    return farthest;
+}
+
+static void test_a_bound_is_kept(void **state)
+{
+    (void)state;
+    size_t beyond;
+    double gain, free_gain;
+    const double free = farthest_asked(100.0, &beyond, &free_gain);
+    assert_true(free > 1.0);
+    const double kept = farthest_asked(0.5, &beyond, &gain);
+    assert_true(kept > 0.4);
+    assert_int_equal(beyond, 0);
+    assert_close(gain, 0.05, 0.02); /* what the bound leaves, of the control's 0 */
+    assert_true(free_gain > 0.09);
+}
+
 static void test_control_is_needed(void **state)
 {
     (void)state;
@@ -424,6 +488,7 @@ static void test_control_is_needed(void **state)
     const struct optimizer_previews previews = {2, 1, x, x};
     assert_ok(optimizer_new(&config, &optimizer, &err), &err);
     assert_refused(optimizer_preview(optimizer, &previews, &err), STATUS_INVALID, &err, "control_known");
+    assert_refused(optimizer_bound(optimizer, 2, x, x, 0.5, &err), STATUS_INVALID, &err, "known control");
     assert_refused(optimizer_preview_worth(optimizer, 0, worth, worth, &err), STATUS_INVALID, &err, "without previews");
     optimizer_free(optimizer);
 }
@@ -447,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_prediction),
         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_what_is_shown_explains),
+        cmocka_unit_test(test_a_bound_is_kept),
         cmocka_unit_test(test_control_is_needed),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -219,9 +219,63 @@ static void covariates_take_noise_out(void **state)
     assert_true(adjusted > 0.0 && adjusted < 0.6 * plain);
 }
 
+/* Of the last six requests' worth of previews: what arm n of the campaign replaces now, by the real endpoint. */
+static double turnover_now(struct world *w, const struct json *trials, int n)
+{
+    char path[64];
+    struct buf body = BUF_INIT;
+    static const char *const HEADS[] = {"click", "save", "hide"};
+    buf_text(&body, "{\"weights\":[{");
+    for (int h = 0; h < 3; h++) {
+        (void)snprintf(path, sizeof path, "trials.%d.weights.%s", n, HEADS[h]);
+        buf_printf(&body, "%s\"%s\":%.17g", h > 0 ? "," : "", HEADS[h], answer_number(trials, path));
+    }
+    buf_text(&body, "}]}"); /* against the default, which is the control */
+    struct json *answer = lab_json(&w->lab, "POST", "/v1/experiments/feed/preview", buf_string(&body), 200);
+    const double overlap = answer_number(answer, "previews.0.overlap");
+    json_free(answer);
+    buf_done(&body);
+    return 1.0 - overlap;
+}
+
+/* A campaign with a cap waits for requests, and none of its arms is above the cap by the endpoint. */
+static void a_cap_on_turnover(void **state)
+{
+    (void)state;
+    static struct world w;
+    w = (struct world){.units = 0};
+    char plain[2000], file[2200];
+    gsl_set_error_handler_off();
+    lab_start(&w.lab, START);
+    start_tuner(&w);
+    snprintf(plain, sizeof plain, CAMPAIGN, LAB_EXPERIMENT);
+    const char *anchors = strstr(plain, ",\"anchors\":[\"equal\"]");
+    snprintf(file, sizeof file, "%.*s,\"max_turnover\":0.1%s", (int)(anchors - plain), plain,
+             anchors + strlen(",\"anchors\":[\"equal\"]"));
+    json_free(ask(&w, "POST", "/v1/campaigns?create=true", file, 201));
+    struct buf none = BUF_INIT;
+    while (w.units < 150) /* before any round */
+        assert_false(play(&w, &none));
+    wait_for(&w, "running", 1);
+    struct json *trials = ask(&w, "GET", "/v1/campaigns/1/trials", NULL, 200);
+    for (int n = 1; n <= 3; n++) {
+        char path[64];
+        (void)snprintf(path, sizeof path, "trials.%d.turnover", n);
+        const double turnover = turnover_now(&w, trials, n);
+        assert_true(turnover > 0.02 && turnover <= 0.1 + 1e-9);
+        /* Some requests came after the arms were checked. */
+        assert_close(answer_number(trials, path) - turnover + 1, 1, 0.03);
+    }
+    json_free(trials);
+    buf_done(&none);
+    stop_tuner(&w);
+    lab_remove(&w.lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_campaign_over_http),
-                                       cmocka_unit_test(covariates_take_noise_out)};
+                                       cmocka_unit_test(covariates_take_noise_out),
+                                       cmocka_unit_test(a_cap_on_turnover)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

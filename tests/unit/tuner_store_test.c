@@ -41,11 +41,12 @@ static void files_that_are_no_journal(void **state)
     assert_int_not_equal(tuner_new(&o, &tuner, &err), STATUS_OK);
     assert_non_null(strstr(err.text, "/nonexistent/trimtab.db"));
     /* Steps of a later program. */
-    static const char *const LATER[] = {"CREATE TABLE a(x)", "CREATE TABLE b(x)", "CREATE TABLE c(x)"};
+    static const char *const LATER[] = {"CREATE TABLE a(x)", "CREATE TABLE b(x)", "CREATE TABLE c(x)",
+                                        "CREATE TABLE d(x)"};
     o = options(files_path(folder, "later.db", path, sizeof path));
-    assert_ok(db_open(path, LATER, 3, &db, &err), &err);
+    assert_ok(db_open(path, LATER, 4, &db, &err), &err);
     db_close(db);
-    assert_refused(tuner_new(&o, &tuner, &err), STATUS_CONFLICT, &err, "is newer than this program's 2");
+    assert_refused(tuner_new(&o, &tuner, &err), STATUS_CONFLICT, &err, "is newer than this program's 3");
     assert_null(tuner);
     files_remove(folder);
 }

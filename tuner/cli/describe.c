@@ -63,10 +63,24 @@ static void describe_shares(struct buf *to, const struct json_at *status)
     buf_char(to, '\n');
 }
 
+static void describe_cap(struct buf *to, const struct json_at *status)
+{
+    const double cap = view_number(status, "max_turnover");
+    if (isnan(cap))
+        return;
+    label(to, "max turnover");
+    format_turnover(to, cap);
+    buf_text(to, " of what the control shows\n");
+}
+
 static void describe_live(struct buf *to, const struct json_at *status)
 {
-    static const struct grid_column COLUMNS[] = {
+    static const struct grid_column PLAIN[] = {
         {"arm", false}, {"trial", true}, {"units", true}, {"effect so far [95 %]", false}, {NULL, false}};
+    static const struct grid_column CAPPED[] = {
+        {"arm", false}, {"trial", true}, {"units", true}, {"turnover", true}, {"effect so far [95 %]", false},
+        {NULL, false}};
+    const bool capped = !isnan(view_number(status, "max_turnover"));
     const struct json_at live = view_member(status, "live"), arms = view_member(&live, "arms");
     struct json_at arm = {0};
     struct grid grid;
@@ -78,7 +92,7 @@ static void describe_live(struct buf *to, const struct json_at *status)
                view_text(&live, "state"));
     format_count(to, view_int(&live, "units", -1));
     buf_text(to, " users so far\n");
-    grid_init(&grid, COLUMNS);
+    grid_init(&grid, capped ? CAPPED : PLAIN);
     while (view_next(&arms, &arm)) {
         format_text(&text, view_text(&arm, "arm"));
         grid_cell_buf(&grid, &text);
@@ -86,6 +100,10 @@ static void describe_live(struct buf *to, const struct json_at *status)
         grid_cell_buf(&grid, &text);
         format_count(&text, view_int(&arm, "units", -1));
         grid_cell_buf(&grid, &text);
+        if (capped) {
+            format_turnover(&text, view_number(&arm, "turnover"));
+            grid_cell_buf(&grid, &text);
+        }
         format_lift_se(&text, view_number(&arm, "objective"), view_number(&arm, "se"));
         grid_cell_buf(&grid, &text);
     }
@@ -278,6 +296,7 @@ void describe_status(struct buf *to, const struct json_at *status)
     const struct json_at decision = view_member(status, "decision");
     describe_head(to, status);
     describe_shares(to, status);
+    describe_cap(to, status);
     describe_live(to, status);
     describe_best(to, status);
     describe_guardrails(to, status);

@@ -66,6 +66,11 @@ void describe_trial(struct buf *to, const struct json_at *trial)
         buf_text(to, "\n  parameters  ");
         format_weights(to, &params);
     }
+    if (!isnan(view_number(trial, "turnover"))) {
+        buf_text(to, "\n  turnover    ");
+        format_turnover(to, view_number(trial, "turnover"));
+        buf_text(to, " of what the control shows");
+    }
     buf_text(to, "\n  users       ");
     format_count(to, view_int(trial, "units", -1));
     buf_printf(to, " (%.3g %% of the traffic)\n  objective   ", 100 * view_number(trial, "allocation"));

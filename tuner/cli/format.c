@@ -57,6 +57,14 @@ void format_probability(struct buf *to, double p)
         buf_printf(to, "%.2f", p);
 }
 
+void format_turnover(struct buf *to, double share)
+{
+    if (isfinite(share))
+        buf_printf(to, "%.1f %%", 100 * share);
+    else
+        buf_char(to, '-');
+}
+
 void format_weights(struct buf *to, const struct json_at *weights)
 {
     struct json_at item = {0};

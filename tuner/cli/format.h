@@ -22,6 +22,8 @@ void format_lift_se(struct buf *to, double lift, double se);
 void format_lift_of(struct buf *to, const struct json_at *lift);
 /* "0.98", "> 0.99", "< 0.01". */
 void format_probability(struct buf *to, double p);
+/* "12.3 %" of a share. */
+void format_turnover(struct buf *to, double share);
 /* "click 1, save 3.5, hide -2" of {"click":1,...}. */
 void format_weights(struct buf *to, const struct json_at *weights);
 /* "2026-05-01 12:00:00" UTC. */

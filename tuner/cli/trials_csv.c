@@ -7,8 +7,8 @@
 #include "tuner/cli/view.h"
 
 static const char *const TEXTS[] = {"purpose", "arm", "origin", "state"};
-static const char *const NUMBERS[] = {"allocation",   "units",      "requests", "impressions", "objective",
-                                      "objective_se", "model_mean", "model_sd", "feasible"};
+static const char *const NUMBERS[] = {"allocation", "turnover",     "units",      "requests", "impressions",
+                                      "objective",  "objective_se", "model_mean", "model_sd", "feasible"};
 static const char *const TIMES[] = {"started_ms", "finished_ms"};
 static const char *const METRIC_PARTS[] = {"mean", "se", "effect", "effect_se"};
 

@@ -125,6 +125,9 @@ static void phase_note(const struct campaign *campaign, char *ret, size_t size)
     case PHASE_LOOK:
         snprintf(ret, size, "reading experiment %s", campaign->config.experiment);
         return;
+    case PHASE_CHECK:
+        snprintf(ret, size, "asking what the arms of round %lld would show", number);
+        return;
     case PHASE_OPEN:
     case PHASE_PROBE:
         snprintf(ret, size, "opening round %lld", number);
@@ -176,6 +179,8 @@ enum campaign_call campaign_call(const struct campaign *campaign)
         return CALL_CREATE;
     case PHASE_LOOK:
         return CALL_EXPERIMENT;
+    case PHASE_CHECK:
+        return CALL_CHECK;
     case PHASE_OPEN:
         return CALL_OPEN;
     case PHASE_PROBE:

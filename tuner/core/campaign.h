@@ -3,6 +3,7 @@
  *
  *   CREATE --created--------------------> LOOK            put the file's experiment (launch --create)
  *   LOOK --experiment, campaign_look----> OPEN | PROMOTE  read the experiment; plan the round that `aim` asks for
+ *   (LOOK --with a cap, campaign_cap.h--> PREVIEW --> LOOK --round planned--> CHECK --previews of its arms--> LOOK)
  *   OPEN --opened-----------------------> MEASURE         put the round          (--taken--> PROBE, --unsure--> LOOK)
  *   PROBE --ours--> MEASURE   --foreign or missing--> LOOK, which takes the next number
  *   MEASURE --final results, campaign_close--> FIT        poll; the frozen body is journalled before it is acted on;
@@ -36,6 +37,7 @@
 #define CAMPAIGN_PHASE_MAP(X)                                                                                          \
     X(PHASE_CREATE, "create")                                                                                          \
     X(PHASE_LOOK, "look")                                                                                              \
+    X(PHASE_CHECK, "check")                                                                                            \
     X(PHASE_OPEN, "open")                                                                                              \
     X(PHASE_PROBE, "probe")                                                                                            \
     X(PHASE_MEASURE, "measure")                                                                                        \
@@ -122,6 +124,7 @@ struct campaign_trial {
     enum campaign_trial_state state;
     struct campaign_point point;
     double allocation;
+    double turnover; /* share of the control's items that it would replace on logged requests; NaN: not asked */
     /* From the final results: NaN where not known. */
     bool measured, adjusted, stopped; /* adjusted by CUPED; stopped before the end of the round */
     int64_t units, requests, impressions, started_ms, finished_ms;
@@ -204,6 +207,7 @@ enum campaign_event_kind {
     EVENT_STOPPED,     /* the open round is settling */
     EVENT_ARM_STOPPED, /* of CALL_STOP_ARM; .line: refused, the round has ended meanwhile */
     EVENT_PREVIEWS,    /* .previews, taken over whatever happens; NULL: there are none, .line says why */
+    EVENT_CHECKED,     /* the same for CALL_CHECK */
     EVENT_FIT,         /* nothing came in; do the thinking */
     EVENT_PROMOTED,    /* .version */
     EVENT_REFUSED,     /* 4xx to our own request; .line */
@@ -219,6 +223,7 @@ struct campaign_event {
     struct campaign_results *results;
     struct campaign_previews *previews;
     const char *line;
+    bool later; /* no previews: there are too few logged requests yet, which can change */
     int64_t at_ms, version, trial;
 };
 
@@ -241,6 +246,7 @@ enum campaign_call {
     CALL_STOP,
     CALL_STOP_ARM, /* harmful_arm */
     CALL_PREVIEWS, /* of campaign_previews_plan() */
+    CALL_CHECK,    /* of campaign_cap_plan() */
     CALL_FIT,
     CALL_DEFAULT
 };

@@ -79,8 +79,9 @@ struct campaign_config {
     struct campaign_ending round_end, confirm_end;
     int64_t settle_ms, washout_ms;
     bool anchor_equal, exclude_seen, promote_auto, cuped, warm_start;
-    double delta; /* smallest effect worth shipping */
-    double harm;  /* an arm surely worse than the control by more is stopped; 0: none is */
+    double delta;        /* smallest effect worth shipping */
+    double harm;         /* an arm surely worse than the control by more is stopped; 0: none is */
+    double max_turnover; /* of what the control shows an arm may replace at most this share; 0: any (campaign_cap.h) */
 };
 
 #endif

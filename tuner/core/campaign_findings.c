@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/core/mem.h"
+#include "tuner/core/campaign_cap.h"
 
 static void record_arm(const struct campaign *campaign, const struct campaign_round *round,
                        const struct campaign_measure *measure, size_t arm, struct campaign_trial *trial)
@@ -231,6 +232,7 @@ static enum status find_worth(struct campaign *campaign, struct err *err)
 
 enum status campaign_analyse(struct campaign *campaign, struct err *err)
 {
+    TRY(campaign_cap_tell(campaign, err));
     size_t most = campaign->n_trials, dim = campaign->setup.dim;
     double *x = mem_alloc(most * dim, sizeof *x), *numbers = mem_alloc(most * 3, sizeof *numbers);
     double *outcomes = mem_alloc(most * 2 * (1 + campaign->setup.n_guardrails), sizeof *outcomes);

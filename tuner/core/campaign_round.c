@@ -6,6 +6,7 @@
 
 #include "base/core/mem.h"
 #include "base/core/rng.h"
+#include "tuner/core/campaign_cap.h"
 
 struct campaign_round *campaign_add_round(struct campaign *campaign)
 {
@@ -25,7 +26,8 @@ struct campaign_trial *campaign_add_trial(struct campaign *campaign)
         return NULL;
     campaign->trials = grown;
     struct campaign_trial *trial = &grown[campaign->n_trials++];
-    *trial = (struct campaign_trial){.n = (int64_t)campaign->n_trials, .source = (int64_t)campaign->n_trials};
+    *trial = (struct campaign_trial){
+        .n = (int64_t)campaign->n_trials, .source = (int64_t)campaign->n_trials, .turnover = nan("")};
     return trial;
 }
 
@@ -57,12 +59,14 @@ static enum status add_arm(struct campaign *campaign, const char *arm, enum camp
         trial->model_mean = same->model_mean;
         trial->model_sd = same->model_sd;
         trial->feasible = same->feasible;
+        trial->turnover = same->turnover;
     }
     snprintf(trial->arm, sizeof trial->arm, "%s", arm);
     trial->round = campaign->n_rounds - 1;
     trial->origin = origin;
     trial->point = copy;
     trial->allocation = allocation;
+    trial->turnover = origin == ORIGIN_CONTROL ? 0.0 : trial->turnover;
     campaign->rounds[campaign->n_rounds - 1].n_arms++;
     return STATUS_OK;
 }
@@ -110,11 +114,11 @@ static enum status plan_confirm(struct campaign *campaign, struct err *err)
 {
     const struct campaign_setup *setup = &campaign->setup;
     struct campaign_point point = campaign_find_trial(campaign, campaign->memory.candidate)->point;
-    bool is_equal = campaign_setup_same(setup, &point, &setup->equal);
-    double share = is_equal ? .5 : .4;
+    bool no_equal = campaign_setup_same(setup, &point, &setup->equal) || campaign_cap_is_set(&campaign->config);
+    double share = no_equal ? .5 : .4;
     TRY(add_arm(campaign, "control", ORIGIN_CONTROL, &setup->control, share, err));
     TRY(add_arm(campaign, "candidate", ORIGIN_CANDIDATE, &point, share, err));
-    return is_equal ? STATUS_OK : add_arm(campaign, "equal", ORIGIN_EQUAL, &setup->equal, .2, err);
+    return no_equal ? STATUS_OK : add_arm(campaign, "equal", ORIGIN_EQUAL, &setup->equal, .2, err);
 }
 
 void campaign_round_renumber(struct campaign *campaign, struct campaign_round *round,

@@ -3,7 +3,8 @@
  * Explore: control, the anchor (equal weights) where the file asks for it, from the second round on the incumbent (the
  * best evaluated arm; noisy expected improvement never replicates by itself), and new arms from the optimizer.  K arms
  * share one control, whose traffic that minimises the variance of their effects is sqrt(K) times an arm's: sqrt(K) / (K
- * + sqrt(K)) of it all. Confirm: control .4, candidate .4, equal weights .2, on users no earlier round saw. Appends to
+ * + sqrt(K)) of it all. Confirm: control .4, candidate .4, equal weights .2 (none with a cap, campaign_cap.h), on users
+ * no earlier round saw. Appends to
  * campaign->rounds and trials; a failure half way leaves a campaign that must be thrown away. */
 #ifndef TRIMTAB_TUNER_CORE_CAMPAIGN_ROUND_H
 #define TRIMTAB_TUNER_CORE_CAMPAIGN_ROUND_H

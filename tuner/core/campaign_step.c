@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tuner/core/campaign_cap.h"
 #include "tuner/core/campaign_findings.h"
 #include "tuner/core/campaign_harm.h"
 #include "tuner/core/campaign_internal.h"
@@ -40,6 +41,7 @@ static void set_trials(struct campaign *c, enum campaign_trial_state state)
 void campaign_finish(struct campaign *c, enum campaign_outcome outcome, const char *reason, struct campaign_plan *plan)
 {
     struct campaign_round *round = c->n_rounds == 0 ? NULL : last_round(c);
+    const bool never_put = c->memory.probed || c->memory.phase == PHASE_CHECK;
     snprintf(c->memory.reason, sizeof c->memory.reason, "%s", reason);
     snprintf(plan->detail, sizeof plan->detail, "%s", reason);
     campaign_changed(plan, campaign_outcome_text(outcome));
@@ -50,7 +52,7 @@ void campaign_finish(struct campaign *c, enum campaign_outcome outcome, const ch
         return;
     changed_round(c, plan, campaign_outcome_text(outcome));
     set_trials(c, TRIAL_FAILED);
-    if (round->state == ROUND_OPEN || !c->memory.probed)
+    if (round->state == ROUND_OPEN || !never_put)
         c->memory.phase = PHASE_STOP;
     else
         round->state = ROUND_ABANDONED;
@@ -103,7 +105,8 @@ static enum status plan_next(struct campaign *c, const struct campaign_experimen
     changed_round(c, plan, "round planned");
     snprintf(plan->detail, sizeof plan->detail, "round %lld: %s with %zu arms", (long long)round->number,
              campaign_aim_text(round->purpose), round->n_arms);
-    c->memory.phase = PHASE_OPEN;
+    const bool capped = campaign_cap_is_set(&c->config) && round->purpose == AIM_EXPLORE;
+    c->memory.phase = capped ? PHASE_CHECK : PHASE_OPEN;
     return STATUS_OK;
 }
 
@@ -134,6 +137,11 @@ static enum status campaign_look(struct campaign *c, const struct campaign_exper
         plan->wait = true;
         snprintf(plan->detail, sizeof plan->detail, "waiting for round %lld of campaign %s to end",
                  (long long)experiment->open_round, experiment->open_campaign);
+        return STATUS_OK;
+    }
+    if (!planned && campaign_cap_is_set(&c->config) && c->previews == NULL) {
+        campaign_changed(plan, "previews wanted");
+        c->memory.phase = PHASE_PREVIEW;
         return STATUS_OK;
     }
     if (!planned)
@@ -203,31 +211,71 @@ static enum status campaign_close(struct campaign *c, struct campaign_results *r
     return STATUS_OK;
 }
 
-/* What the optimizer makes of previews that cannot be used is a line, and the campaign goes on without. */
+/* No previews, and a line why: with a cap nothing goes on without them. */
+static void without_previews(struct campaign *c, const char *line, bool later, struct campaign_plan *plan)
+{
+    if (!campaign_cap_is_set(&c->config)) {
+        campaign_changed(plan, "no previews");
+        snprintf(plan->detail, sizeof plan->detail, "%s", line);
+    } else if (later) {
+        plan->wait = true;
+        snprintf(plan->detail, sizeof plan->detail, "max_turnover waits for logged requests: %.400s", line);
+    } else {
+        char reason[CAMPAIGN_LINE];
+        snprintf(reason, sizeof reason, "max_turnover is %g, but what weights would show is not known: %.400s",
+                 c->config.max_turnover, line);
+        campaign_finish(c, OUTCOME_FAILED, reason, plan);
+    }
+}
+
+/* What the optimizer makes of previews that cannot be used is a line. */
 static enum status previewed(struct campaign *c, const struct campaign_event *event, struct campaign_plan *plan,
                              struct err *err)
 {
     struct campaign_previews *previews = event->previews;
     struct err line = ERR_INIT;
-    c->memory.phase = PHASE_FIT;
-    campaign_changed(plan, "no previews");
+    const bool measured = c->n_rounds > 0 && last_round(c)->state == ROUND_FINAL;
+    const enum campaign_phase next = measured ? PHASE_FIT : PHASE_LOOK;
     if (previews == NULL) {
-        snprintf(plan->detail, sizeof plan->detail, "%s", event->line);
+        if (!campaign_cap_is_set(&c->config))
+            c->memory.phase = next;
+        without_previews(c, event->line, event->later, plan);
         return STATUS_OK;
     }
+    c->memory.phase = next;
     const enum status s = campaign_restore_previews(c, previews, &line);
     if (s == STATUS_NO_MEMORY)
         return err_set(err, s, "%s", line.text);
     if (s != STATUS_OK) {
         campaign_previews_free(c->previews);
         c->previews = NULL;
-        snprintf(plan->detail, sizeof plan->detail, "%s", line.text);
+        without_previews(c, line.text, false, plan);
         return STATUS_OK;
     }
-    plan->action = "previews taken";
+    campaign_changed(plan, "previews taken");
     plan->previews = true;
     snprintf(plan->detail, sizeof plan->detail, "%zu weights on %lld logged requests", previews->n,
              (long long)previews->requests);
+    return STATUS_OK;
+}
+
+/* The arms of the planned round now keep the cap.  LOOK again: an end in time counts from when the round is put. */
+static enum status checked(struct campaign *c, struct campaign_previews *previews, struct campaign_plan *plan,
+                           struct err *err)
+{
+    struct err line = ERR_INIT;
+    const enum status s = campaign_cap_apply(c, previews, &line);
+    campaign_previews_free(previews);
+    if (s == STATUS_UNPROCESSABLE) {
+        campaign_finish(c, OUTCOME_FAILED, line.text, plan);
+        return STATUS_OK;
+    }
+    if (s != STATUS_OK)
+        return err_set(err, s, "%s", line.text);
+    changed_round(c, plan, "arms checked");
+    snprintf(plan->detail, sizeof plan->detail, "none replaces more than %g of what the control shows",
+             c->config.max_turnover);
+    c->memory.phase = PHASE_LOOK;
     return STATUS_OK;
 }
 
@@ -479,6 +527,11 @@ enum status campaign_step(struct campaign *c, const struct campaign_event *event
         return arm_stopped(c, event->line, plan, err);
     case EVENT_PREVIEWS:
         return previewed(c, event, plan, err);
+    case EVENT_CHECKED:
+        if (event->previews != NULL)
+            return checked(c, event->previews, plan, err);
+        without_previews(c, event->line, event->later, plan);
+        return STATUS_OK;
     case EVENT_FIT:
         return campaign_fit(c, plan, err);
     case EVENT_PROMOTED:

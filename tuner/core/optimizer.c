@@ -25,7 +25,8 @@ struct optimizer {
     const struct acquisition *acquisition;
     struct trend *trend; /* NULL: none */
     struct observations observations;
-    struct surrogate *surrogate[OPTIMIZER_MAX_OUTCOMES]; /* NULL: to be fitted */
+    struct surrogate *surrogate[OPTIMIZER_MAX_OUTCOMES]; /* NULL: to be fitted; behind the outcomes the bound, if any */
+    bool bounded;
 };
 
 static enum status check_config(const struct optimizer_config *config, struct err *err)
@@ -110,6 +111,8 @@ void optimizer_free(struct optimizer *optimizer)
     if (optimizer == NULL)
         return;
     forget_models(optimizer);
+    if (optimizer->bounded)
+        surrogate_free(optimizer->surrogate[optimizer->n_outcomes]);
     trend_free(optimizer->trend);
     observations_done(&optimizer->observations);
     mem_free(optimizer);
@@ -131,6 +134,43 @@ enum status optimizer_preview(struct optimizer *o, const struct optimizer_previe
     forget_models(o);
     trend_free(o->trend);
     o->trend = trend;
+    return STATUS_OK;
+}
+
+/* One tell without noise, fitted at once. */
+static enum status fit_bound(const struct optimizer *o, size_t n, const double *x, const double *value,
+                             struct surrogate **ret, struct err *err)
+{
+    double *cov = mem_alloc(n * n, sizeof *cov);
+    if (cov == NULL)
+        return err_no_memory(err);
+    const struct optimizer_round round = {.n = n, .x = x, .y = value, .cov = cov};
+    const struct surrogate_options options = {o->hyper_prior, o->control, false, NULL};
+    struct observations points;
+    observations_init(&points, o->dim, 1);
+    enum status s = observations_add(&points, &round, err);
+    if (s == STATUS_OK)
+        s = surrogate_fit(&points, 0, &options, ret, err);
+    observations_done(&points);
+    mem_free(cov);
+    return s;
+}
+
+enum status optimizer_bound(struct optimizer *o, size_t n, const double *x, const double *value, double most,
+                            struct err *err)
+{
+    struct surrogate *bound = NULL;
+    if (!o->control_known || o->n_outcomes == OPTIMIZER_MAX_OUTCOMES || !isfinite(most))
+        return err_set(err, STATUS_INVALID, "a bound of %g beside %zu outcomes: at most %d with a known control", most,
+                       o->n_outcomes, OPTIMIZER_MAX_OUTCOMES - 1);
+    const enum status s = fit_bound(o, n, x, value, &bound, err);
+    if (s != STATUS_OK)
+        return err_wrap(err, s, "fit of the bound");
+    if (o->bounded)
+        surrogate_free(o->surrogate[o->n_outcomes]);
+    o->bounded = true;
+    o->surrogate[o->n_outcomes] = bound;
+    o->thresholds[o->n_outcomes - 1] = most;
     return STATUS_OK;
 }
 
@@ -161,6 +201,14 @@ static struct acquisition_problem problem_of(const struct optimizer *o)
                                         .control_known = o->control_known,
                                         .observed = &o->observations,
                                         .seed = rng_mix(o->seed ^ rng_mix(o->observations.n_rounds))};
+}
+
+/* With the bound as one more constraint. */
+static struct acquisition_problem bounded_problem_of(const struct optimizer *o)
+{
+    struct acquisition_problem problem = problem_of(o);
+    problem.n_outcomes += o->bounded;
+    return problem;
 }
 
 /* Before there is a model: points skip .. skip + n - 1 of [control unless it is known, Sobol ...]. */
@@ -195,7 +243,7 @@ enum status optimizer_ask(struct optimizer *optimizer, size_t n, size_t n_pendin
         return STATUS_OK;
     }
     TRY(refresh(optimizer, err));
-    struct acquisition_problem problem = problem_of(optimizer);
+    struct acquisition_problem problem = bounded_problem_of(optimizer);
     problem.n_pending = n_pending;
     problem.pending = pending;
     return optimizer->acquisition->choose(&problem, n, ret_x, err);
@@ -333,7 +381,7 @@ enum status optimizer_stop_test(struct optimizer *optimizer, double delta, const
         return err_set(err, STATUS_INVALID, "delta is %g: a finite number of at least 0 is expected", delta);
     TRY(check_points(optimizer, 1, recommended, err));
     TRY(refresh(optimizer, err));
-    const struct acquisition_problem problem = problem_of(optimizer);
+    const struct acquisition_problem problem = bounded_problem_of(optimizer);
     double probability, expected;
     TRY(stopping_gain(&problem, recommended, delta, &probability, &expected, err));
     const size_t rounds = optimizer->observations.n_rounds;

@@ -68,6 +68,12 @@ struct optimizer_previews {
 MUST_CHECK enum status optimizer_preview(struct optimizer *optimizer, const struct optimizer_previews *previews,
                                          struct err *err);
 
+/* A function that is known without noise and must stay at or below `most` in what is asked for and in what stop_test
+ * hopes for: n points with its values.  0 at the control.  Replaces the one before; takes the place of an outcome.
+ * Points told and the choice among them are not held to it.  Needs control_known and n_outcomes below the limit. */
+MUST_CHECK enum status optimizer_bound(struct optimizer *optimizer, size_t n, const double *x, const double *value,
+                                       double most, struct err *err);
+
 /* What one unit of each preview is worth in an outcome, as far as it is known: ret_mean, ret_sd [n_features].
  * STATUS_INVALID without previews. */
 MUST_CHECK enum status optimizer_preview_worth(struct optimizer *optimizer, size_t outcome, double *ret_mean,

@@ -342,12 +342,29 @@ static enum status decode_promote(const struct json_at *root, struct campaign_co
     return json_refuse(&promote, err, "is \"%s\": allowed are \"auto\" and \"ask\"", text);
 }
 
+/* What it needs of the other members is here: previews, and no arm that nothing bounds. */
+static enum status decode_cap(const struct json_at *root, struct campaign_config *ret, struct err *err)
+{
+    struct json_at cap;
+    TRY(json_member(root, "max_turnover", JSON_OPTIONAL, &cap, err));
+    if (cap.value == NULL)
+        return STATUS_OK;
+    TRY(json_number(&cap, 0.01, 1, &ret->max_turnover, err));
+    if (!ret->warm_start)
+        return json_refuse(&cap, err, "goes without \"warm_start\":false: previews say what weights would show");
+    if (ret->anchor_equal)
+        return json_refuse(&cap, err, "goes without \"anchors\":[\"equal\"]: nothing bounds what equal weights show");
+    if (ret->n_guardrails == CAMPAIGN_MAX_GUARDRAILS)
+        return json_refuse(&cap, err, "goes with at most %d guardrails", CAMPAIGN_MAX_GUARDRAILS - 1);
+    return STATUS_OK;
+}
+
 enum status campaign_file_decode(const struct json_at *root, struct campaign_config *ret, bool *ret_has_create,
                                  struct err *err)
 {
-    static const char *const KNOWN[] = {"name",    "experiment", "seed",       "objective", "guardrails", "heads",
-                                        "params",  "control",    "rounds",     "anchors",   "confirm",    "stop",
-                                        "promote", "cuped",      "warm_start", "create",    NULL};
+    static const char *const KNOWN[] = {"name",    "experiment", "seed",       "objective",    "guardrails", "heads",
+                                        "params",  "control",    "rounds",     "anchors",      "confirm",    "stop",
+                                        "promote", "cuped",      "warm_start", "max_turnover", "create",     NULL};
     struct campaign_config config = {.cuped = true, .warm_start = true};
     struct json_at create;
     int64_t seed = 1;
@@ -369,6 +386,7 @@ enum status campaign_file_decode(const struct json_at *root, struct campaign_con
     TRY(decode_promote(root, &config, err));
     TRY(json_get_bool(root, "cuped", JSON_OPTIONAL, &config.cuped, err));
     TRY(json_get_bool(root, "warm_start", JSON_OPTIONAL, &config.warm_start, err));
+    TRY(decode_cap(root, &config, err));
     TRY(json_member(root, "create", JSON_OPTIONAL, &create, err));
     if (create.value != NULL)
         TRY(json_object(&create, err));

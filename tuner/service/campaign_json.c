@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "tuner/core/campaign_cap.h"
+
 /* 0 stands for "not yet". */
 static void key_time(struct json_writer *w, const char *key, int64_t ms)
 {
@@ -84,6 +86,7 @@ static void write_live(struct json_writer *w, const struct campaign *campaign)
         json_write_key_int(w, "units", live->arm[a].units);
         json_write_key_number(w, "objective", value);
         json_write_key_number(w, "se", se);
+        json_write_key_number(w, "turnover", campaign->trials[round->first_trial + a].turnover);
         json_write_object_end(w);
     }
     json_write_array_end(w);
@@ -283,6 +286,8 @@ enum status campaign_json_status(const struct campaign *campaign, const char *no
         json_write_key_null(&w, "round");
     json_write_key_int(&w, "rounds_max", (int64_t)campaign->config.rounds_max);
     json_write_key_int(&w, "rounds_done", (int64_t)campaign_rounds_done(campaign));
+    json_write_key_number(&w, "max_turnover",
+                          campaign_cap_is_set(&campaign->config) ? campaign->config.max_turnover : nan(""));
     json_write_key_int(&w, "created_ms", created_ms);
     json_write_key_int(&w, "updated_ms", updated_ms);
     write_live(&w, campaign);
@@ -357,6 +362,7 @@ enum status campaign_json_trial(const struct campaign *campaign, const struct ca
         json_write_key_number(&w, campaign->config.param[p].name, trial->point.param[p]);
     json_write_object_end(&w);
     json_write_key_number(&w, "allocation", trial->allocation);
+    json_write_key_number(&w, "turnover", trial->turnover);
     json_write_key_int(&w, "units", trial->units);
     json_write_key_int(&w, "requests", trial->requests);
     json_write_key_int(&w, "impressions", trial->impressions);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/core/mem.h"
+#include "tuner/core/campaign_cap.h"
 #include "tuner/service/campaign_file.h"
 #include "tuner/service/campaign_json.h"
 #include "tuner/service/tuner_internal.h"
@@ -326,22 +327,29 @@ static void ask_stop_arm(const struct tuner *tuner, const struct item *item, str
                         campaign->trials[round->first_trial + campaign->harmful_arm].arm, campaign->harm, &answer->err);
 }
 
-/* Not in the way: without previews the campaign goes on as if the platform had none. */
-static void ask_previews(const struct tuner *tuner, const struct item *item, struct answer *answer)
+/* Not in the way: without previews the campaign goes on as if the platform had none, unless its cap rests on them. */
+static void ask_previews(const struct tuner *tuner, const struct item *item, bool of_arms, struct answer *answer)
 {
     enum { TRIES = 3 };
     const struct campaign *campaign = item->campaign;
     struct campaign_previews *previews = NULL;
-    answer->event.kind = EVENT_PREVIEWS;
+    answer->event.kind = of_arms ? EVENT_CHECKED : EVENT_PREVIEWS;
     answer->verdict = CLIENT_LATER;
-    if (campaign_previews_plan(&campaign->setup, campaign->config.seed, &previews, &answer->err) == STATUS_OK)
+    const enum status s =
+        of_arms ? campaign_cap_plan(campaign, &previews, &answer->err)
+                : campaign_previews_plan(&campaign->setup, campaign->config.seed, &previews, &answer->err);
+    if (s == STATUS_OK) {
+        previews->requests = -1; /* no answer yet */
         answer->verdict = client_previews(&tuner->options.door, campaign, previews, &answer->err);
+        answer->event.later = answer->verdict == CLIENT_MISSING && previews->requests >= 0;
+    }
     if (answer->verdict == CLIENT_OK) {
         answer->event.previews = previews;
         return;
     }
     campaign_previews_free(previews);
-    if (answer->verdict != CLIENT_LATER || item->failures >= TRIES) {
+    const bool patient = campaign_cap_is_set(&campaign->config);
+    if (answer->verdict != CLIENT_LATER || (item->failures >= TRIES && !patient)) {
         answer->verdict = CLIENT_OK;
         answer->event.line = answer->err.text;
     }
@@ -378,7 +386,10 @@ static void ask(const struct tuner *tuner, const struct item *item, struct answe
         ask_stop_arm(tuner, item, answer);
         break;
     case CALL_PREVIEWS:
-        ask_previews(tuner, item, answer);
+        ask_previews(tuner, item, false, answer);
+        break;
+    case CALL_CHECK:
+        ask_previews(tuner, item, true, answer);
         break;
     case CALL_DEFAULT:
         ask_default(tuner, item, answer);

@@ -1,5 +1,6 @@
 #include "tuner/store/journal.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "base/core/mem.h"
@@ -25,8 +26,9 @@ static const char *const SQL[N_STATEMENTS] = {
         " number=?3, state=?5, salt=?6, units_per_arm=?7, at_ms=?8, opened_ms=?9,"
         " body_json=COALESCE(?10, body_json), results_json=COALESCE(?11, results_json)",
     [SQL_TRIAL] = "INSERT INTO trial(campaign, n, round, source, arm, origin, state, weights_json, params_json,"
-                  " allocation, started_ms, document_json) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
-                  " ON CONFLICT(campaign, n) DO UPDATE SET state=?7, started_ms=?11, document_json=?12",
+                  " allocation, started_ms, document_json, turnover) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)"
+                  " ON CONFLICT(campaign, n) DO UPDATE SET source=?4, state=?7, weights_json=?8, started_ms=?11,"
+                  " document_json=?12, turnover=?13",
     [SQL_PREVIEWS] = "INSERT OR REPLACE INTO previews VALUES(?1,?2,?3,?4,?5)",
     [SQL_AUDIT] = "INSERT INTO audit(campaign, at_ms, actor, action, detail) VALUES(?1,?2,?3,?4,?5)",
 };
@@ -144,6 +146,10 @@ static enum status save_trial(struct journal *journal, const struct journal_chan
         db_bind_real(stmt, 10, trial->allocation);
         db_bind_int(stmt, 11, trial->started_ms);
         db_bind_text(stmt, 12, change->documents[t - change->first_trial]);
+        if (isfinite(trial->turnover))
+            db_bind_real(stmt, 13, trial->turnover);
+        else
+            db_bind_null(stmt, 13);
         s = db_run(stmt, err);
     }
     buf_done(&weights);

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,6 +100,7 @@ static enum status read_trial(struct db_stmt *stmt, struct campaign *campaign, s
         .source = db_column_int(stmt, 2),
         .allocation = db_column_real(stmt, 8),
         .started_ms = db_column_int(stmt, 9),
+        .turnover = db_column_is_null(stmt, 10) ? nan("") : db_column_real(stmt, 10),
     };
     snprintf(trial.arm, sizeof trial.arm, "%s", db_column_text(stmt, 3));
     if (!campaign_origin_find(db_column_text(stmt, 4), &trial.origin))
@@ -115,7 +117,8 @@ static enum status read_trials(struct journal *journal, struct campaign *campaig
     struct db_stmt *stmt = NULL;
     bool row = false;
     TRY(db_prepare(journal->db,
-                   "SELECT n, round, source, arm, origin, state, weights_json, params_json, allocation, started_ms"
+                   "SELECT n, round, source, arm, origin, state, weights_json, params_json, allocation, started_ms,"
+                   " turnover"
                    " FROM trial WHERE campaign = ? AND round = ? ORDER BY n",
                    &stmt, err));
     db_bind_int(stmt, 1, campaign->id);

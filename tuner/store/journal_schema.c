@@ -29,5 +29,7 @@ const char *const JOURNAL_STEPS[] = {
     "CREATE TABLE previews("
     "  campaign INTEGER PRIMARY KEY REFERENCES campaign(id), requests INTEGER NOT NULL, x_json TEXT NOT NULL,"
     "  feature_json TEXT NOT NULL, overlap_json TEXT NOT NULL) STRICT;",
+    /* 3: what an arm would replace of what the control shows (core/campaign_cap.h). */
+    "ALTER TABLE trial ADD COLUMN turnover REAL;",
 };
 const size_t JOURNAL_N_STEPS = sizeof JOURNAL_STEPS / sizeof JOURNAL_STEPS[0];
