@@ -56,13 +56,28 @@ static enum status no_rows(const struct lesson *t, struct err *err)
                    t->first_day, t->last_day, t->all.n, first, last);
 }
 
+static void drop_users(const struct lesson *t, const struct left_out *left_out, struct lesson_rows *rows)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < rows->n && left_out->user != NULL; i++) {
+        if (!left_out->user[t->dataset->row_users[rows->rows[i]]])
+            rows->rows[kept++] = rows->rows[i];
+    }
+    rows->n = left_out->user != NULL ? kept : rows->n;
+}
+
 /* The last day with rows is held out; of a single day its last fifth. */
 static enum status split_rows(struct lesson *t, const struct train_options *options, struct err *err)
 {
     find_days(t, options);
     TRY(lesson_days(t->dataset, t->first_day, t->last_day, &t->all.rows, &t->all.n, err));
+    drop_users(t, &options->left_out, &t->all);
     if (t->all.n < 2)
-        return no_rows(t, err);
+        return options->left_out.n > 0 ? err_set(err, STATUS_INVALID,
+                                                 "without the %zu users left out %zu impressions "
+                                                 "stay in days %d..%d: at least 2 are needed",
+                                                 options->left_out.n, t->all.n, t->first_day, t->last_day)
+                                       : no_rows(t, err);
     t->fit.rows = mem_alloc(t->all.n, sizeof *t->fit.rows);
     t->held.rows = mem_alloc(t->all.n, sizeof *t->held.rows);
     if (t->fit.rows == NULL || t->held.rows == NULL)
@@ -117,7 +132,7 @@ static enum status set_keep(struct lesson *t, const struct train_options *option
 }
 
 /* Leaves out the rows that count for no head; returns how many stay. */
-static size_t leave_out(const struct lesson *t, uint32_t *rows, size_t n)
+static size_t drop_unkept(const struct lesson *t, uint32_t *rows, size_t n)
 {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
@@ -134,8 +149,8 @@ static enum status sample_negatives(struct lesson *t, struct err *err)
 {
     if (!t->targets.weighted)
         return STATUS_OK;
-    t->fit.n = leave_out(t, t->fit.rows, t->fit.n);
-    t->all.n = leave_out(t, t->all.rows, t->all.n);
+    t->fit.n = drop_unkept(t, t->fit.rows, t->fit.n);
+    t->all.n = drop_unkept(t, t->all.rows, t->all.n);
     return t->fit.n > 0 ? STATUS_OK
                         : err_set(err, STATUS_INVALID, "the shares of negatives leave no impressions to learn from");
 }

@@ -13,11 +13,14 @@
  * that finds the file goes on from there and ends in the same model (checkpoint.h).  The file stays: whoever has
  * stored the model removes it.
  *
+ * Users of options.left_out are as if they had no rows (left_out.h).
+ *
  * A head without positives, or without negatives, in the days of training cannot be learnt: its probability is the
  * constant (positives + 1/2) / (rows + 1). */
 #ifndef TRIMTAB_RANKER_TRAIN_H
 #define TRIMTAB_RANKER_TRAIN_H
 
+#include "ranker/left_out.h"
 #include "ranker/model.h"
 #include "ranker/trainer.h"
 
@@ -38,6 +41,7 @@ struct train_options {
     size_t checkpoint_steps;
     size_t n_keep;
     struct train_keep keep[DATASET_MAX_HEADS]; /* in this order */
+    struct left_out left_out;                  /* of this dataset; borrowed */
     struct trainer_options trainer;
 };
 

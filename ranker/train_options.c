@@ -1,5 +1,7 @@
 #include "ranker/train.h"
 
+#include <stdio.h>
+
 #include "base/json/json_write.h"
 
 void train_options_init(struct train_options *options)
@@ -53,6 +55,8 @@ void train_options_write(const struct train_options *o, size_t epochs, struct bu
     json_writer_init(&w, text);
     json_write_object(&w);
     write_number(&w, "epochs", (double)epochs);
+    if (o->left_out.n > 0)
+        write_number(&w, "left_out_users", (double)o->left_out.n);
     write_values(&w, o);
     json_write_object_end(&w);
 }
@@ -78,6 +82,11 @@ void train_options_identify(const struct train_options *o, const char *data_hash
     write_text(&w, "calibration", calibration_name(o->calibration));
     for (size_t i = 0; i < o->n_keep; i++)
         write_number(&w, o->keep[i].head != NULL ? o->keep[i].head : "*", o->keep[i].share);
+    if (o->left_out.n > 0) {
+        char key[24];
+        (void)snprintf(key, sizeof key, "%016llx", (unsigned long long)o->left_out.key);
+        write_text(&w, "left_out", key);
+    }
     write_number(&w, "hidden1", (double)o->hidden1);
     write_number(&w, "hidden2", (double)o->hidden2);
     write_number(&w, "tower", (double)o->tower);

@@ -6,19 +6,6 @@
 
 #include "base/core/int128.h"
 
-static uint64_t rotl(uint64_t x, int k)
-{
-    return (x << k) | (x >> (64 - k));
-}
-
-uint64_t rng_mix(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15U;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-    return x ^ (x >> 31);
-}
-
 uint64_t rng_hash_text(const char *text)
 {
     uint64_t h = 0xcbf29ce484222325U;
@@ -34,25 +21,6 @@ void rng_init(struct rng *rng, uint64_t seed, uint64_t a, uint64_t b)
         x += 0x9e3779b97f4a7c15U;
         rng->s[i] = rng_mix(x);
     }
-}
-
-uint64_t rng_u64(struct rng *rng)
-{
-    uint64_t *s = rng->s;
-    const uint64_t result = rotl(s[0] + s[3], 23) + s[0];
-    const uint64_t t = s[1] << 17;
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = rotl(s[3], 45);
-    return result;
-}
-
-double rng_uniform(struct rng *rng)
-{
-    return (double)(rng_u64(rng) >> 11) * 0x1p-53;
 }
 
 double rng_open(struct rng *rng)

@@ -1,6 +1,7 @@
 /* trimtab-traffic: plays users against the experiment API, simulated ones (--world) or logged ones (--log). */
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/core/file.h"
 #include "base/core/mem.h"
@@ -13,10 +14,11 @@
 #include "ranker/day.h"
 
 enum { MAX_FILE = 1 << 20, VERDICT_DAYS = 2 };
+static const char TUNING[] = "tuning", CONFIRMATION[] = "confirmation"; /* the parts of slates.h */
 
 static struct {
     const char *world, *export_folder;
-    const char *log, *dataset, *log_days, *verdict, *model;
+    const char *log, *dataset, *log_days, *users, *verdict, *model;
     const char *experiments, *experiment, *token_file;
     int64_t seed, threads, days, replicates;
     double speed, idle_s, give_up_s;
@@ -31,6 +33,7 @@ static const struct opt OPTIONS[] = {
     {"log", OPT_TEXT, &options.log, "DIR", "logged users: the files of KuaiRand (docs/traffic.md)", 0, 0},
     {"dataset", OPT_TEXT, &options.dataset, "FILE", "the ranker's dataset; with --log it is read instead of DIR", 0, 0},
     {"log-days", OPT_TEXT, &options.log_days, "A..B", "days of the log to play, yyyymmdd", 0, 0},
+    {"users", OPT_TEXT, &options.users, "PART", "print the ids of the log's tuning or confirmation users", 0, 0},
     {"verdict", OPT_TEXT, &options.verdict, "FILE", "judge weights: on the log's confirmation users, or in the world",
      0, 0},
     {"model", OPT_TEXT, &options.model, "FILE", "the model that scores for --verdict", 0, 0},
@@ -243,6 +246,16 @@ static enum status do_world_verdict(const struct world_params *params, struct er
     return s;
 }
 
+/* Of everybody in the dataset, whether or not slates are cut of them. */
+static void print_users(const struct dataset *dataset)
+{
+    const bool tuning = strcmp(options.users, TUNING) == 0;
+    for (size_t u = 0; u < dataset_n_users(dataset); u++) {
+        if (slates_is_tuning(dataset_user_id(dataset, u)) == tuning)
+            puts(dataset_user_id(dataset, u));
+    }
+}
+
 static enum status do_log(struct err *err)
 {
     int32_t first = 0, last = 0;
@@ -255,6 +268,12 @@ static enum status do_log(struct err *err)
                                             : dataset_import_kuairand(options.log, &dataset, err);
     if (s != STATUS_OK)
         return s;
+    if (options.users != NULL)
+        print_users(dataset);
+    if (options.verdict == NULL && options.experiments == NULL) {
+        dataset_free(dataset);
+        return STATUS_OK;
+    }
     s = slates_init(&slates, dataset, first, last, err);
     if (s == STATUS_OK) {
         if (!options.quiet)
@@ -289,12 +308,18 @@ static const char *wrong_usage(void)
         return "one of --world FILE and --log DIR is needed";
     if (options.log != NULL && options.export_folder != NULL)
         return "--export belongs to --world";
+    if (options.users != NULL && options.log == NULL)
+        return "--users belongs to --log";
+    if (options.users != NULL && strcmp(options.users, TUNING) != 0 && strcmp(options.users, CONFIRMATION) != 0)
+        return "--users: tuning or confirmation is expected";
     if (options.verdict != NULL && (options.model == NULL || options.dataset == NULL))
         return "--verdict needs --model FILE and --dataset FILE";
     if (options.experiments != NULL && options.experiment == NULL)
         return "--experiment EXP is missing";
-    if (options.experiments == NULL && options.export_folder == NULL && options.verdict == NULL)
-        return "one of --experiments URL, --verdict FILE and (for a world) --export DIR is needed";
+    if (options.experiments == NULL && options.export_folder == NULL && options.verdict == NULL &&
+        options.users == NULL)
+        return "one of --experiments URL, --verdict FILE, (for a log) --users PART and (for a world) --export DIR is "
+               "needed";
     return NULL;
 }
 

@@ -167,5 +167,7 @@ void world_scores_get(const struct world_scores *scores, const struct world_visi
     const size_t context = context_of(w, visit->user.segment, visit->user.interest, visit->tab, visit->hour);
     const float *p = scores->p + context * scores->n_items * scores->n_heads;
     for (size_t i = 0; i < (size_t)w->candidates; i++)
+        __builtin_prefetch(p + visit->candidates[i] * scores->n_heads); /* they lie all over the table */
+    for (size_t i = 0; i < (size_t)w->candidates; i++)
         memcpy(ret_p + i * scores->n_heads, p + visit->candidates[i] * scores->n_heads, scores->n_heads * sizeof *p);
 }

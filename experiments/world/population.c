@@ -7,10 +7,16 @@
 
 enum { STREAM_COMES = 200 };
 
+/* Of a user. */
+struct known {
+    double activity; /* NAN: not drawn yet */
+    float memory;    /* m_u */
+};
+
 struct population {
     const struct world *world; /* borrowed */
-    float *memory;             /* m_u by user index */
-    size_t n_memory;
+    struct known *known;       /* by user index */
+    size_t n_known;
     struct visitor *visitors;
     size_t capacity;
 };
@@ -29,26 +35,26 @@ void population_free(struct population *population)
 {
     if (population == NULL)
         return;
-    mem_free(population->memory);
+    mem_free(population->known);
     mem_free(population->visitors);
     mem_free(population);
 }
 
 static enum status grow(struct population *population, size_t n, struct err *err)
 {
-    if (n <= population->n_memory)
+    if (n <= population->n_known)
         return STATUS_OK;
-    float *memory = mem_resize(population->memory, n, sizeof *memory);
-    if (memory == NULL)
+    struct known *known = mem_resize(population->known, n, sizeof *known);
+    if (known == NULL)
         return err_no_memory(err);
-    for (size_t i = population->n_memory; i < n; i++)
-        memory[i] = 0.0f;
-    population->memory = memory;
-    population->n_memory = n;
+    for (size_t i = population->n_known; i < n; i++)
+        known[i] = (struct known){NAN, 0.0f};
+    population->known = known;
+    population->n_known = n;
     return STATUS_OK;
 }
 
-static bool comes(const struct population *population, int64_t index, int day)
+static bool comes(struct population *population, int64_t index, int day)
 {
     const struct world *world = population->world;
     const struct world_going_on *g = &world_params(world)->next_day;
@@ -57,8 +63,11 @@ static bool comes(const struct population *population, int64_t index, int day)
         return age == 0;
     struct rng rng;
     world_rng(world, index, STREAM_COMES, (uint64_t)(uint32_t)day, &rng);
-    return rng_uniform(&rng) < world_sigmoid(g->start + g->activity * world_user_activity(world, index) +
-                                             g->satisfaction * (double)population->memory[index] - g->fatigue * age);
+    struct known *known = &population->known[index];
+    if (isnan(known->activity))
+        known->activity = world_user_activity(world, index);
+    return rng_uniform(&rng) < world_sigmoid(g->start + g->activity * known->activity +
+                                             g->satisfaction * (double)known->memory - g->fatigue * age);
 }
 
 static int by_hour(const void *a, const void *b)
@@ -101,6 +110,6 @@ enum status population_day(struct population *population, int day, const struct 
 void population_remember(struct population *population, const struct world_visit *visit)
 {
     const double keep = world_params(population->world)->memory;
-    float *m = &population->memory[visit->user.index];
+    float *m = &population->known[visit->user.index].memory;
     *m = (float)(keep * (double)*m + (1.0 - keep) * visit_mean_satisfaction(visit));
 }

@@ -89,8 +89,8 @@ static void respond_item(const struct world_visit *visit, struct slate *slate, i
     world_logits(visit->world, &visit->user, item, visit->tab, visit->hour, visit->day, z);
     for (size_t h = 0; h < p->n_heads; h++) {
         const struct world_head *head = &p->heads[h];
-        const double chance = world_sigmoid(z[h] - head->position * place - head->satiation * same);
-        happened[h] = (head->after < 0 || happened[head->after]) && luck(slate->key, item, h) < chance;
+        happened[h] = (head->after < 0 || happened[head->after]) &&
+                      luck(slate->key, item, h) < world_sigmoid(z[h] - head->position * place - head->satiation * same);
         if (!happened[h])
             continue;
         slate->satisfaction += head->satisfaction + (visit->day > 0 ? head->satisfaction_drift * visit->day : 0.0);

@@ -11,7 +11,7 @@
 /* First label of the streams of the file's seed. */
 enum stream { STREAM_ITEM = 1, STREAM_SEGMENT, STREAM_USER, STREAM_CHECKER, STREAM_CALIBRATION };
 
-enum { CALIBRATION_USERS = 1024 };
+enum { CALIBRATION_USERS = 1024, DAYPARTS = 4 };
 
 struct world {
     struct world_params params;
@@ -19,6 +19,7 @@ struct world {
     struct world_item *items;
     double segment_taste[WORLD_MAX_SEGMENTS][WORLD_MAX_CATEGORIES];
     double intercept[WORLD_MAX_HEADS];
+    double checker[WORLD_MAX_SEGMENTS * WORLD_MAX_CATEGORIES * DAYPARTS];
 };
 
 double world_sigmoid(double z)
@@ -184,11 +185,17 @@ int64_t world_day_ms(const struct world *world, int day)
     return (world_days_from_date(world->params.start_day) + day) * 86400000;
 }
 
-/* +1 or -1, fixed for each (segment, category, daypart). */
-static double checker(const struct world_params *p, int segment, int category, int hour)
+static void draw_checker(struct world *world)
 {
-    const uint64_t cell = ((uint64_t)segment * WORLD_MAX_CATEGORIES + (uint64_t)category) * 4 + (uint64_t)(hour / 6);
-    return (rng_mix(rng_mix(p->seed + STREAM_CHECKER) ^ cell) & 1) != 0 ? 1.0 : -1.0;
+    const uint64_t key = rng_mix(world->params.seed + STREAM_CHECKER);
+    for (uint64_t cell = 0; cell < sizeof world->checker / sizeof *world->checker; cell++)
+        world->checker[cell] = (rng_mix(key ^ cell) & 1) != 0 ? 1.0 : -1.0;
+}
+
+/* +1 or -1, fixed for each (segment, category, daypart). */
+static double checker(const struct world *world, int segment, int category, int hour)
+{
+    return world->checker[(segment * WORLD_MAX_CATEGORIES + category) * DAYPARTS + hour / (24 / DAYPARTS)];
 }
 
 static const double *shift_of_day(const struct world_params *p, int day)
@@ -205,7 +212,7 @@ static void slopes(const struct world *world, const struct world_user *user, siz
 {
     const struct world_params *p = &world->params;
     const struct world_item *it = &world->items[item];
-    const double chi = checker(p, user->segment, it->category, hour);
+    const double chi = checker(world, user->segment, it->category, hour);
     for (size_t h = 0; h < p->n_heads; h++) {
         const struct world_head *head = &p->heads[h];
         ret[h] = head->taste * user->taste[it->category] + head->quality * it->quality + head->bait * it->bait +
@@ -252,12 +259,14 @@ static bool contains(const uint32_t *items, size_t n, uint32_t item)
 void world_candidates(const struct world *world, const struct world_user *user, struct rng *rng, uint32_t *ret)
 {
     const uint32_t n_items = (uint32_t)world->params.n_items, n_categories = (uint32_t)world->params.n_categories;
+    uint64_t drawn = 0; /* bit i: some item = i modulo 64 is there; most draws need no search */
     for (size_t n = 0; n < (size_t)world->params.candidates; n++) {
         const uint32_t c = (uint32_t)draw_category(world, user, rng);
         const uint32_t in_category = (n_items - c + n_categories - 1) / n_categories;
         uint32_t item = c + n_categories * (uint32_t)rng_below(rng, in_category);
-        while (contains(ret, n, item)) /* ends: at most half of the items are candidates */
+        while ((drawn >> (item % 64) & 1) != 0 && contains(ret, n, item)) /* ends: at most half are candidates */
             item = (item + 1) % n_items;
+        drawn |= UINT64_C(1) << (item % 64);
         ret[n] = item;
     }
 }
@@ -349,6 +358,7 @@ enum status world_open(const struct world_params *params, uint64_t play_seed, st
         for (int c = 0; c < params->n_categories; c++)
             world->segment_taste[segment][c] = rng_normal(&rng);
     }
+    draw_checker(world);
     s = calibrate(world, err);
     if (s != STATUS_OK)
         goto fail;

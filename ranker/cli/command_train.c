@@ -12,7 +12,8 @@
 #include "ranker/day.h"
 #include "ranker/train.h"
 
-static const char *out, *days, *architecture = "shared", *importance, *calibration = "platt", *keep, *checkpoint;
+static const char *out, *days, *architecture = "shared", *importance, *calibration = "platt", *keep, *checkpoint,
+                               *leave_out;
 static int64_t threads = 2, seed = 1, epochs = 12, experts = 4, checkpoint_steps = 1000;
 static double learning_rate = 1e-3;
 
@@ -30,6 +31,7 @@ const struct opt TRAIN_OPTIONS[] = {
      0},
     {"keep-negatives", OPT_TEXT, &keep, "R or HEAD=R,..",
      "share of the negatives to learn from, of all heads or of some; probabilities are corrected (default: 1)", 0, 0},
+    {"leave-out", OPT_TEXT, &leave_out, "FILE", "users whose rows are not learnt from, an id a line", 0, 0},
     {"threads", OPT_INT, &threads, "N", "threads; the result does not depend on it", 1, WORKERS_MAX},
     {"seed", OPT_INT, &seed, "N", "seed of every random choice", 0, 9e15},
     {"epochs", OPT_INT, &epochs, "N", "passes over the data that are tried at most", 1, 1000},
@@ -90,6 +92,8 @@ static enum status run(const char *path, struct train_options *options, struct e
         s = file_check_writable(checkpoint, err);
     if (s == STATUS_OK)
         s = dataset_read(path, &dataset, err);
+    if (s == STATUS_OK && leave_out != NULL)
+        s = left_out_read(leave_out, dataset, &options->left_out, err);
     if (s == STATUS_OK)
         s = train(dataset, options, watch, &display, &model, err);
     if (s == STATUS_OK)
@@ -99,6 +103,7 @@ static enum status run(const char *path, struct train_options *options, struct e
     if (s == STATUS_OK && checkpoint != NULL)
         (void)remove(checkpoint);
     model_free(model);
+    left_out_done(&options->left_out);
     dataset_free(dataset);
     return s;
 }

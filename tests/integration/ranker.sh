@@ -35,6 +35,12 @@ run 0 evaluate "$work/model" "$work/dataset" --segment segment --json
 holds 'all(.heads[]; (.segments | keys) == ["0", "1", "2"] and ([.segments[].n] | add) == .n and ([.segments[].positives] | add) == .positives)'
 run 1 evaluate "$work/model" "$work/dataset" --segment colour; says "the dataset has no column colour"
 
+# --- users left out
+run 1 train "$work/dataset" --out "$work/other" --leave-out "$work/none"; says "$work/none"
+echo nobody >"$work/ids"
+run 1 train "$work/dataset" --out "$work/other" --leave-out "$work/ids"; says "$work/ids: line 1: \"nobody\" is not a user of the dataset"
+[ ! -e "$work/other" ] || fail "a model was written"
+
 # --- calibration and sampled negatives
 run 2 train "$work/dataset" --out "$work/other" --calibration beta; says "--calibration beta: none, platt or isotonic is expected"
 for wrong in 0 1.5 x click=0 click; do

@@ -56,6 +56,8 @@ refused "one of --world FILE and --log DIR" --world a --log b
 refused "one of --experiments URL" --world worlds/demo.json
 refused "--experiment EXP is missing" --world worlds/demo.json --experiments http://127.0.0.1:9
 refused "--verdict needs --model" --world worlds/demo.json --verdict x
+refused "--users belongs to --log" --world worlds/demo.json --users tuning
+refused "--users: tuning or confirmation is expected" --log x --users all
 refused "--threads 0" --world worlds/demo.json --threads 0
 
 # --- a log with faults: the line of the importer arrives, nothing is played
@@ -77,6 +79,17 @@ sed -e 's/"users": [0-9]*, "explore"/"users": 1500, "explore"/' -e 's/"new_per_d
 traffic --world "$work/world.json" --export "$work/log" >"$work/export"
 "$bin/trimtab-ranker" import generic "$work/log" --out "$work/dataset" >/dev/null
 "$bin/trimtab-ranker" train "$work/dataset" --epochs 2 --out "$work/model" >/dev/null 2>"$work/train.log"
+
+# --- the two parts of a log's users: every one is in one of them, six of ten in the first
+for part in tuning confirmation; do
+    traffic --log "$work/log" --dataset "$work/dataset" --users "$part" >"$work/$part" || fail "--users $part"
+done
+[ "$(sort "$work/tuning" "$work/confirmation" | uniq -u | wc -l)" = "$(($(wc -l <"$work/log/users.csv") - 1))" ] ||
+    fail "$(wc -l "$work/tuning" "$work/confirmation"), of $(wc -l <"$work/log/users.csv") lines in users.csv"
+awk -v t="$(wc -l <"$work/tuning")" -v c="$(wc -l <"$work/confirmation")" 'BEGIN {s = t / (t + c); exit !(s > 0.57 && s < 0.63)}' ||
+    fail "not six users of ten are for tuning: $(wc -l "$work/tuning" "$work/confirmation")"
+"$bin/trimtab-ranker" train "$work/dataset" --epochs 1 --leave-out "$work/tuning" --out "$work/other" >/dev/null 2>"$work/train.log" ||
+    fail "a training without the tuning users: $(cat "$work/train.log")"
 
 code=0
 traffic --world "$work/world.json" --experiments http://127.0.0.1:9 --experiment feed --give-up-s 1 2>"$work/err" || code=$?

@@ -135,7 +135,10 @@ void httpd_lab_begin_with(struct httpd_lab *f, struct httpd_options options, con
     assert_ok(httpd_start(&options, &f->httpd, &f->err), &f->err);
     assert_true(httpd_port(f->httpd) > 0);
     snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d", httpd_port(f->httpd));
-    const struct httpc_options client = {.base_url = f->url, .token_file = token_file};
+    const struct httpc_options client = {.base_url = f->url,
+                                         .token_file = token_file,
+                                         .connect_ms = HTTPD_LAB_PATIENCE_MS,
+                                         .total_ms = HTTPD_LAB_PATIENCE_MS};
     assert_ok(httpc_new(&client, &f->httpc, &f->err), &f->err);
 }
 

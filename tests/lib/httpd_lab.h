@@ -30,6 +30,9 @@ struct httpd_lab {
 
 extern const struct httpd_route HTTPD_LAB_ROUTES[];
 
+/* A handshake may take seconds on a busy machine. */
+enum { HTTPD_LAB_PATIENCE_MS = 60000 };
+
 /* Assert; a client is made too.  httpd_lab_end() asserts that nothing is outstanding. */
 void httpd_lab_begin_with(struct httpd_lab *f, struct httpd_options options, const char *token_file);
 void httpd_lab_begin(struct httpd_lab *f);

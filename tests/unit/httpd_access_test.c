@@ -66,7 +66,8 @@ static enum status ask_tls(const struct httpd_lab *f, const char *trusted, struc
 {
     char url[64];
     snprintf(url, sizeof url, "https://127.0.0.1:%d", httpd_port(f->httpd));
-    const struct httpc_options options = {.base_url = url, .ca_file = trusted};
+    const struct httpc_options options = {
+        .base_url = url, .ca_file = trusted, .connect_ms = HTTPD_LAB_PATIENCE_MS, .total_ms = HTTPD_LAB_PATIENCE_MS};
     struct httpc *httpc = NULL;
     struct buf body = BUF_INIT;
     int http = 0;

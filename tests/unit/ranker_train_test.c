@@ -1,11 +1,14 @@
-/* Which epoch a training keeps: the one with the smallest loss on the held-out day, not the last one it tried. */
+/* Which epoch a training keeps: the one with the smallest loss on the held-out day, not the last one it tried.  And
+ * whose rows it learns from. */
 #include "tests/lib/check.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/core/file.h"
 #include "ranker/train.h"
+#include "tests/lib/files.h"
 #include "tests/lib/toy.h"
 
 enum { MAX_EPOCHS = 20, PATIENCE = 2 };
@@ -90,8 +93,99 @@ static void test_the_best_epoch_is_kept(void **state)
     dataset_free(d);
 }
 
+enum { LEFT_OUT = 13 }; /* of TOY_USERS, the first ones */
+
+static struct model *train_without(const struct dataset *d, const struct left_out *left_out)
+{
+    struct err err = ERR_INIT;
+    struct train_options options;
+    struct model *model = NULL;
+    train_options_init(&options);
+    options.max_epochs = 3;
+    options.hidden1 = options.hidden2 = options.tower = 16;
+    if (left_out != NULL)
+        options.left_out = *left_out;
+    assert_ok(train(d, &options, NULL, NULL, &model, &err), &err);
+    return model;
+}
+
+/* One id a line, from the last user to the first. */
+static void write_ids(const struct dataset *d, const char *path)
+{
+    struct buf text = BUF_INIT;
+    struct err err = ERR_INIT;
+    for (size_t u = LEFT_OUT; u-- > 0;)
+        buf_printf(&text, "%s\n", dataset_user_id(d, u));
+    assert_ok(file_write_atomic(path, text.data, text.length, 0644, &err), &err);
+    buf_done(&text);
+}
+
+/* Whatever the labels and the days of users left out are, the model is the same; without leaving them out it is not. */
+static void test_users_left_out_teach_nothing(void **state)
+{
+    (void)state;
+    struct dataset *d = toy_dataset(3000, check_seed());
+    char *folder = files_folder(), path[256];
+    struct err err = ERR_INIT;
+    struct left_out left_out;
+    files_path(folder, "ids", path, sizeof path);
+    write_ids(d, path);
+    assert_ok(left_out_read(path, d, &left_out, &err), &err);
+    assert_int_equal(left_out.n, LEFT_OUT);
+    struct model *without = train_without(d, &left_out), *with = train_without(d, NULL);
+    assert_non_null(strstr(without->options, "\"left_out_users\":13"));
+    assert_null(strstr(with->options, "left_out_users"));
+    for (size_t i = 0; i < dataset_n_rows(d); i++) {
+        if (d->row_users[i] < LEFT_OUT)
+            d->row_labels[i] ^= 3;
+    }
+    struct model *again = train_without(d, &left_out), *other = train_without(d, NULL);
+    assert_same(without, again);
+    assert_true(memcmp(with->heads, other->heads, sizeof with->heads) != 0);
+    for (size_t i = 0; i < 4; i++)
+        model_free((struct model *[]){without, with, again, other}[i]);
+    left_out_done(&left_out);
+    dataset_free(d);
+    files_remove(folder);
+}
+
+static void test_files_of_users_left_out(void **state)
+{
+    (void)state;
+    struct dataset *d = toy_dataset(100, check_seed());
+    char *folder = files_folder(), path[256];
+    struct left_out left_out, reversed;
+    struct err err = ERR_INIT;
+    const struct {
+        const char *text;
+        size_t n;
+        const char *line;
+    } bad[] = {{"", 0, "it is empty"},
+               {"u1\n\nu2\n", 7, "line 2: \"\" is not a user of the dataset"},
+               {"u1\nnobody", 9, "line 2: \"nobody\" is not a user of the dataset"},
+               {"u1\r\n", 4, "line 1: \"u1?\" is not a user"},
+               {"u1\nu2\nu1\n", 9, "line 3: user u1 stands there twice"},
+               {"u1\0u2\n", 6, "it holds a byte 0"}};
+    files_path(folder, "ids", path, sizeof path);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_ok(file_write_atomic(path, bad[i].text, bad[i].n, 0644, &err), &err);
+        assert_refused(left_out_read(path, d, &left_out, &err), STATUS_INVALID, &err, bad[i].line);
+    }
+    assert_ok(file_write_atomic(path, "u1\nu2", 5, 0644, &err), &err);
+    assert_ok(left_out_read(path, d, &left_out, &err), &err);
+    assert_ok(file_write_atomic(path, "u2\nu1\n", 6, 0644, &err), &err);
+    assert_ok(left_out_read(path, d, &reversed, &err), &err);
+    assert_true(left_out.key == reversed.key && left_out.key != 0);
+    left_out_done(&left_out);
+    left_out_done(&reversed);
+    dataset_free(d);
+    files_remove(folder);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_best_epoch_is_kept)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_best_epoch_is_kept),
+                                       cmocka_unit_test(test_users_left_out_teach_nothing),
+                                       cmocka_unit_test(test_files_of_users_left_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
