@@ -48,7 +48,7 @@ static enum status grow(struct population *population, size_t n, struct err *err
     if (known == NULL)
         return err_no_memory(err);
     for (size_t i = population->n_known; i < n; i++)
-        known[i] = (struct known){NAN, 0.0f};
+        known[i] = (struct known){nan(""), 0.0f};
     population->known = known;
     population->n_known = n;
     return STATUS_OK;
