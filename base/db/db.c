@@ -63,6 +63,18 @@ static enum status db_fail(struct db *db, int code, struct err *err)
     return err_set(err, s, "database: %s", db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code));
 }
 
+/* How a writing connection is set up. */
+static enum status set_up(struct db *db, struct err *err)
+{
+    char limit[64];
+    snprintf(limit, sizeof limit, "PRAGMA journal_size_limit=%d", DB_WAL_MAX);
+    TRY(db_exec(db,
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                "PRAGMA wal_autocheckpoint=0",
+                err));
+    return db_exec(db, limit, err);
+}
+
 static enum status open_handle(const char *path, bool reader, struct db **ret, struct err *err)
 {
     int fd = open(path, reader ? O_RDONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -78,11 +90,7 @@ static enum status open_handle(const char *path, bool reader, struct db **ret, s
     enum status s = code == SQLITE_OK ? STATUS_OK : db_fail(db, code, err);
     if (s == STATUS_OK) {
         sqlite3_busy_timeout(db->handle, BUSY_MS);
-        s = db_exec(db,
-                    reader ? "PRAGMA query_only=ON"
-                           : "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                             "PRAGMA wal_autocheckpoint=0",
-                    err);
+        s = reader ? db_exec(db, "PRAGMA query_only=ON", err) : set_up(db, err);
     }
     if (s != STATUS_OK) {
         err_wrap(err, s, "open %s", path);
@@ -201,9 +209,16 @@ int64_t db_wal_bytes(struct db *db)
 
 enum status db_checkpoint(struct db *db, bool truncate, struct err *err)
 {
-    int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
-    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, NULL, NULL);
-    return code == SQLITE_OK ? STATUS_OK : db_fail(db, code, err);
+    int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, pages = 0, moved = 0;
+    sqlite3_busy_timeout(db->handle, 0);
+    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, &pages, &moved);
+    sqlite3_busy_timeout(db->handle, BUSY_MS);
+    if (code != SQLITE_OK)
+        return db_fail(db, code, err);
+    if (moved == pages)
+        return STATUS_OK;
+    return err_set(err, STATUS_UNAVAILABLE, "database: a reader holds back %d of the WAL's %d pages", pages - moved,
+                   pages);
 }
 
 enum status db_prepare(struct db *db, const char *sql, struct db_stmt **ret, struct err *err)

@@ -4,6 +4,12 @@
  * appended, never edited; PRAGMA user_version counts them and each runs in its own transaction.  Busy, locked, full,
  * read-only and whatever else cannot be written give STATUS_UNAVAILABLE (try again); constraint STATUS_CONFLICT; damage
  * STATUS_CORRUPT; the rest STATUS_IO.
+ *
+ * The WAL.  A commit appends to it and syncs it; a checkpoint moves its pages into the file, and then the next commit
+ * writes it from its start again, cut to DB_WAL_MAX.  So the WAL of a busy database is a file of constant size that is
+ * written over and over, which syncs faster than one that grows, and never has to be given back to the file system at
+ * once.  Nobody checkpoints by himself: who writes asks db_wal_bytes() and calls db_checkpoint().
+ *
  * Thread: a connection and its statements belong to one thread at a time.  Writes go through db_writer.h. */
 #ifndef TRIMTAB_BASE_DB_DB_H
 #define TRIMTAB_BASE_DB_DB_H
@@ -33,9 +39,13 @@ MUST_CHECK enum status db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db); /* nothing to do outside a transaction */
 int64_t db_last_id(struct db *db);
 int64_t db_changes(struct db *db);
-/* WAL size in bytes; 0 when there is none. */
+/* Above it a checkpoint is due.  Small, because it takes the longer the more there is to move: 2 to 9 ms here. */
+enum { DB_WAL_MAX = 4 << 20 };
+/* The WAL's size on disk; 0 when there is none. */
 int64_t db_wal_bytes(struct db *db);
-/* truncate: wait for readers within the busy timeout and empty the WAL; else what can be done at once. */
+/* What can be moved now, without waiting for anybody.  truncate: and empties the WAL.
+ * STATUS_UNAVAILABLE: another connection reads what is older (a backup), so a part stays and the WAL goes on growing.
+ */
 MUST_CHECK enum status db_checkpoint(struct db *db, bool truncate, struct err *err);
 
 /* One statement, kept for reuse; parameters count from 1, columns from 0. */

@@ -1,12 +1,13 @@
 #include "base/db/db_writer.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "base/core/clock.h"
 #include "base/core/mem.h"
 
-enum { QUEUE_STANDARD = 65536, BATCH_STANDARD = 1024, IDLE_MS = 1000, WAL_MAX = 64 << 20 };
+enum { QUEUE_STANDARD = 65536, BATCH_STANDARD = 1024, IDLE_MS = 1000 };
 
 struct outcome {
     struct db_job job;
@@ -23,7 +24,10 @@ struct db_writer {
     bool stopping;
     struct outcome *batch;                       /* writer thread only, as all below */
     int64_t tick_ms, next_tick_ms, idle_from_ms; /* idle_from: of the last job, ticks do not count */
+    int64_t wal_tried; /* the WAL's size at the last checkpoint since it was written from its start; 0: none */
     struct db_job tick;
+    _Atomic int64_t wal_bytes; /* any thread, as the next */
+    _Atomic bool wal_held;
 };
 
 static int64_t now_ms(void)
@@ -101,15 +105,22 @@ static size_t take_batch(struct db_writer *w)
     return n;
 }
 
-/* A reader may hold the WAL; a later round tries again, so the status does not matter. */
+/* The WAL is longer than DB_WAL_MAX only until it is written from its start, so a second checkpoint on the way finds a
+ * reader that held it.  What failed is tried again later. */
 static void checkpoint(struct db_writer *w)
 {
-    const int64_t wal = db_wal_bytes(w->db), now = now_ms();
-    if (wal <= WAL_MAX && (wal == 0 || now - w->idle_from_ms < IDLE_MS))
-        return;
-    enum status ignored = db_checkpoint(w->db, true, NULL);
-    (void)ignored;
-    w->idle_from_ms = now_ms();
+    int64_t wal = db_wal_bytes(w->db);
+    if (wal <= DB_WAL_MAX)
+        w->wal_tried = 0;
+    const bool idle = wal > 0 && now_ms() - w->idle_from_ms >= IDLE_MS, due = wal > w->wal_tried + DB_WAL_MAX;
+    if (idle || due) {
+        const bool moved = db_checkpoint(w->db, idle, NULL) == STATUS_OK;
+        atomic_store(&w->wal_held, !moved || (due && w->wal_tried > 0));
+        wal = db_wal_bytes(w->db);
+        w->wal_tried = wal;
+        w->idle_from_ms = now_ms();
+    }
+    atomic_store(&w->wal_bytes, wal);
 }
 
 static void *writer_main(void *context)
@@ -226,6 +237,11 @@ size_t db_writer_waiting(struct db_writer *w)
     size_t n = w->waiting;
     pthread_mutex_unlock(&w->mutex);
     return n;
+}
+
+struct db_wal db_writer_wal(struct db_writer *w)
+{
+    return (struct db_wal){atomic_load(&w->wal_bytes), atomic_load(&w->wal_held)};
 }
 
 void db_writer_stop(struct db_writer *w)

@@ -92,6 +92,8 @@ int httpd_port(const struct httpd *httpd);
  * the certificate they began with.  Not from two threads at once, nor during httpd_stop. */
 MUST_CHECK enum status httpd_reload(struct httpd *httpd, struct err *err);
 struct httpd_counts httpd_counts(struct httpd *httpd);
+/* The counts as Prometheus text, under names that begin with the program's: the same of every daemon. */
+void httpd_write_metrics(struct httpd *httpd, const char *program, struct buf *ret);
 /* Stop accepting, end the streams, wait for deferred requests, let replies leave for at most stop_ms, stop.  Whoever
  * finishes the deferred ones must still run.  NULL is fine. */
 void httpd_stop(struct httpd *httpd);

@@ -34,20 +34,18 @@ static void write_model(struct buf *out, struct service *service)
     scorer_release(scorer);
 }
 
-static void write_http(struct buf *out, struct httpd *httpd)
+static void write_wal(struct buf *out, struct store *store)
 {
-    if (!httpd)
-        return;
-    struct httpd_counts counts = httpd_counts(httpd);
-    buf_text(out, "# HELP trimtab_http_responses_total answers by class of status\n"
-                  "# TYPE trimtab_http_responses_total counter\n");
-    for (int class = 2; class <= 5; class ++)
-        buf_printf(out, "trimtab_http_responses_total{class=\"%dxx\"} %lld\n", class,
-                   (long long)counts.by_class[class]);
+    bool held = false;
+    const int64_t bytes = store_wal_bytes(store, &held);
     buf_printf(out,
-               "# HELP trimtab_http_in_flight requests being read or answered\n# TYPE trimtab_http_in_flight gauge\n"
-               "trimtab_http_in_flight %lld\n",
-               (long long)counts.in_flight);
+               "# HELP trimtab_wal_bytes size of the database's write-ahead log\n# TYPE trimtab_wal_bytes gauge\n"
+               "trimtab_wal_bytes %lld\n",
+               (long long)bytes);
+    buf_printf(out,
+               "# HELP trimtab_wal_held whether the last checkpoint could not free the log\n"
+               "# TYPE trimtab_wal_held gauge\ntrimtab_wal_held %d\n",
+               held);
 }
 
 enum status endpoint_metrics(struct httpd_request *request, void *context, struct err *err)
@@ -79,8 +77,11 @@ enum status endpoint_metrics(struct httpd_request *request, void *context, struc
                "# HELP trimtab_hot_bytes memory of the live rounds\n# TYPE trimtab_hot_bytes gauge\n"
                "trimtab_hot_bytes %zu\n",
                store_hot_bytes(service->store));
+    write_wal(out, service->store);
     write_model(out, service);
-    write_http(out, service->httpd);
+    struct httpd *httpd = atomic_load(&service->httpd);
+    if (httpd)
+        httpd_write_metrics(httpd, "trimtab", out);
     return buf_status(out, err);
 }
 

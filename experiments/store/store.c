@@ -350,6 +350,13 @@ size_t store_waiting(struct store *store)
     return db_writer_waiting(store->writer);
 }
 
+int64_t store_wal_bytes(struct store *store, bool *ret_held)
+{
+    const struct db_wal wal = db_writer_wal(store->writer);
+    *ret_held = wal.held;
+    return wal.bytes;
+}
+
 uint64_t store_nonce(struct store *store)
 {
     return rng_mix(atomic_fetch_add(&store->nonce, 1));

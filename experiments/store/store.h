@@ -72,6 +72,8 @@ const uint8_t *store_signing_key(const struct store *store);
 MUST_CHECK enum status store_check(struct store *store, struct err *err);
 /* Jobs that wait for the writer. */
 size_t store_waiting(struct store *store);
+/* Of the write-ahead log on disk; *ret_held: the last checkpoint could not free it (base/db/db_writer.h). */
+int64_t store_wal_bytes(struct store *store, bool *ret_held);
 /* Bytes of the live rounds, as of the last job. */
 size_t store_hot_bytes(struct store *store);
 /* A number no other call in any process returned. */

@@ -107,8 +107,8 @@ static enum status commits(struct db *db, int64_t rows_a_commit, double seconds,
             s = insert(stmt, (*ret_rows)++, err);
         if (s == STATUS_OK)
             s = db_commit(db, err);
-        if (s == STATUS_OK && db_wal_bytes(db) > 64 << 20)
-            s = db_checkpoint(db, true, err);
+        if (s == STATUS_OK && db_wal_bytes(db) > DB_WAL_MAX)
+            s = db_checkpoint(db, false, err);
     }
     db_finish(stmt);
     return s;

@@ -90,9 +90,103 @@ static void an_idle_writer_empties_the_wal(void **state)
     rmdir(folder);
 }
 
+/* A database whose jobs write sixteen pages each, eight jobs a commit. */
+struct pages_lab {
+    char folder[32], path[64], wal[64];
+    struct db_writer *writer;
+    int64_t last, least_after, most; /* sizes of the WAL after a commit; least_after: since it was over DB_WAL_MAX */
+};
+
+static void pages_lab_start(struct pages_lab *lab)
+{
+    static const char *const STEPS[] = {"CREATE TABLE t(id INTEGER PRIMARY KEY, x BLOB)"};
+    struct err err = ERR_INIT;
+    struct db *db = NULL;
+    *lab = (struct pages_lab){.folder = "/tmp/writer_test_XXXXXX"};
+    assert_non_null(mkdtemp(lab->folder));
+    snprintf(lab->path, sizeof lab->path, "%s/a.db", lab->folder);
+    snprintf(lab->wal, sizeof lab->wal, "%s/a.db-wal", lab->folder);
+    assert_ok(db_open(lab->path, STEPS, 1, &db, &err), &err);
+    assert_ok(db_writer_start(db, &(struct db_writer_options){.batch_max = 8}, &lab->writer, &err), &err);
+}
+
+static void pages_lab_end(struct pages_lab *lab)
+{
+    db_writer_stop(lab->writer);
+    unlink(lab->path);
+    rmdir(lab->folder);
+}
+
+static enum status write_pages(struct db *db, void *context, struct err *err)
+{
+    (void)context;
+    return db_exec(db, "INSERT INTO t(x) VALUES(randomblob(65000))", err);
+}
+
+static void look_at_wal(void *context, enum status s, const struct err *err)
+{
+    struct pages_lab *lab = context;
+    struct stat info;
+    (void)err;
+    assert_int_equal(s, STATUS_OK);
+    assert_int_equal(stat(lab->wal, &info), 0);
+    lab->last = info.st_size;
+    if (lab->most > DB_WAL_MAX && (lab->least_after == 0 || lab->last < lab->least_after))
+        lab->least_after = lab->last;
+    lab->most = lab->last > lab->most ? lab->last : lab->most;
+}
+
+/* Without a pause. */
+static void write_mb(struct pages_lab *lab, int mb)
+{
+    struct err err = ERR_INIT;
+    const struct db_job job = {write_pages, look_at_wal, lab};
+    for (int i = 0; i < mb * 16; i++)
+        assert_ok(db_writer_submit(lab->writer, &job, &err), &err);
+    assert_ok(db_writer_run(lab->writer, nothing, NULL, &err), &err);
+}
+
+/* Not cut to nothing and grown again: that would cost the commits after it. */
+static void a_busy_writer_writes_its_wal_over(void **state)
+{
+    (void)state;
+    struct pages_lab lab;
+    pages_lab_start(&lab);
+    write_mb(&lab, 20);
+    assert_in_range(lab.most, DB_WAL_MAX, DB_WAL_MAX + (1 << 20));
+    assert_true(lab.least_after >= DB_WAL_MAX);
+    assert_false(db_writer_wal(lab.writer).held);
+    pages_lab_end(&lab);
+}
+
+static void who_reads_for_long_only_makes_the_wal_grow(void **state)
+{
+    (void)state;
+    struct pages_lab lab;
+    struct err err = ERR_INIT;
+    struct db *reader = NULL;
+    pages_lab_start(&lab);
+    write_mb(&lab, 1);
+    assert_ok(db_open_reader(lab.path, &reader, &err), &err);
+    assert_ok(db_exec(reader, "BEGIN; SELECT count(*) FROM t", &err), &err);
+    write_mb(&lab, 20);
+    assert_true(lab.last > 20 << 20);
+    struct db_wal wal = db_writer_wal(lab.writer);
+    assert_true(wal.held && wal.bytes > 20 << 20);
+    assert_ok(db_exec(reader, "COMMIT", &err), &err);
+    write_mb(&lab, 10);
+    assert_in_range(lab.last, DB_WAL_MAX, DB_WAL_MAX + (1 << 20));
+    wal = db_writer_wal(lab.writer);
+    assert_true(!wal.held && wal.bytes <= DB_WAL_MAX + (1 << 20));
+    db_close(reader);
+    pages_lab_end(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(failing_jobs_are_undone_alone),
-                                       cmocka_unit_test(an_idle_writer_empties_the_wal)};
+                                       cmocka_unit_test(an_idle_writer_empties_the_wal),
+                                       cmocka_unit_test(a_busy_writer_writes_its_wal_over),
+                                       cmocka_unit_test(who_reads_for_long_only_makes_the_wal_grow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,14 +24,12 @@ enum status handle_metrics(struct httpd_request *request, void *context, struct 
 {
     struct tuner_http *http = context;
     struct buf *reply = httpd_reply(request);
-    struct httpd_counts counts = httpd_counts(atomic_load(&http->httpd));
-    buf_text(reply, "# TYPE trimtabd_http_requests_total counter\n");
-    for (int i = 1; i < 6; i++)
-        buf_printf(reply, "trimtabd_http_requests_total{class=\"%dxx\"} %lld\n", i, (long long)counts.by_class[i]);
-    buf_printf(reply, "# TYPE trimtabd_http_in_flight gauge\ntrimtabd_http_in_flight %lld\n",
-               (long long)counts.in_flight);
+    httpd_write_metrics(atomic_load(&http->httpd), "trimtabd", reply);
     struct tuner_counts campaigns = tuner_counts(http->tuner);
-    buf_printf(reply, "# TYPE trimtabd_campaigns gauge\ntrimtabd_campaigns{state=\"active\"} %zu\n", campaigns.active);
+    buf_printf(reply,
+               "# HELP trimtabd_campaigns campaigns by state\n# TYPE trimtabd_campaigns gauge\n"
+               "trimtabd_campaigns{state=\"active\"} %zu\n",
+               campaigns.active);
     buf_printf(reply, "trimtabd_campaigns{state=\"waiting_for_api\"} %zu\ntrimtabd_campaigns{state=\"all\"} %zu\n",
                campaigns.waiting, campaigns.all);
     httpd_reply_type(request, "text/plain; version=0.0.4");

@@ -9,8 +9,6 @@
 #include "tuner/store/journal_internal.h"
 #include "tuner/store/journal_schema.h"
 
-enum { WAL_MAX = 4 * 1024 * 1024 };
-
 static const char *const SQL[N_STATEMENTS] = {
     [SQL_INSERT_CAMPAIGN] =
         "INSERT INTO campaign(phase, outcome, aim, paused, by_hand, stop_round, probed, candidate, version_before,"
@@ -215,7 +213,7 @@ enum status journal_save(struct journal *journal, const struct journal_change *c
         return s;
     }
     *ret_id = id;
-    if (db_wal_bytes(journal->db) > WAL_MAX) { /* another time, if readers are in the way */
+    if (db_wal_bytes(journal->db) > DB_WAL_MAX) { /* another time, if readers are in the way */
         enum status later = db_checkpoint(journal->db, false, NULL);
         (void)later;
     }
