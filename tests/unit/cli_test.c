@@ -197,7 +197,8 @@ static const char STATUS[] =
     "\"se\":0.0123}]},\"control\":{\"weights\":{\"click\":1,\"hide\":-2}},\"reference_head\":\"click\","
     "\"head_shares\":{\"click\":0.71,\"hide\":0.29},\"best\":{\"trial\":2,\"weights\":{\"click\":1.5},\"lift\":0.0183,"
     "\"lift_lo\":0.0061,\"lift_hi\":0.0305,\"feasible\":0.97,\"raw\":0.0231,\"raw_se\":0.01},\"stop\":{\"probability\":"
-    "0.37,\"expected\":0.004},\"drift\":{\"statistic\":1.2,\"df\":2,\"p\":0.41,\"detectable\":0.03,\"drifted\":false},"
+    "0.37,\"expected\":0.004},\"drift\":{\"statistic\":1.2,\"df\":2,\"p\":0.41,\"detectable\":0.03,\"drifted\":false,"
+    "\"verdict\":\"pool\",\"round\":null},"
     "\"winner\":null,\"guardrails\":[{\"metric\":\"hide\",\"bound\":0.05,\"sense\":\"max_relative\",\"confirmed\":null}"
     "],"
     "\"decision\":null,\"default_version_before\":null,\"default_version_after\":null}";
@@ -224,7 +225,8 @@ static void test_status_text(void **state)
         "                 click 1.5\n"
         "  guardrail      hide at most +5.0 %\n"
         "  more to gain   probability 0.37, expected +0.4 %\n"
-        "  drift          none seen (p 0.41; smallest it could have seen +3.0 %)\n");
+        "  drift          pool: no drift seen (Q 1.2 on 2 df, p 0.41; the smallest shift it could have seen is +3.0 "
+        "%)\n");
     assert_formats(describe_progress(&to, &root, true),
                    "round 5 (2 of at most 6) explore open, 2 arms, 1234 users, best "
                    "+1.8 % [+0.6, +3.0] (trial 2)");
@@ -255,6 +257,30 @@ static void test_a_cap(void **state)
     assert_non_null(strstr(buf_string(&to), "\n  turnover    24.4 % of what the control shows\n"));
     buf_done(&to);
     json_free(trial);
+    json_free(json);
+}
+
+static void test_drift(void **state)
+{
+    (void)state;
+    struct json *json = parse("{\"drift\":{\"statistic\":11.52,\"df\":2,\"p\":0.0031,\"detectable\":0.021,"
+                              "\"drifted\":true,\"verdict\":\"discard\",\"round\":7}}");
+    const struct json_at odd = json_root(json);
+    assert_formats(describe_drift(&to, &odd),
+                   "  drift          discard: round 7 is unlike the others (Q 11.5 on 2 df, p "
+                   "< 0.01; the smallest shift it could have seen is +2.1 %)\n");
+    json_free(json);
+    json = parse("{\"drift\":{\"statistic\":5,\"df\":1,\"p\":0.025,\"detectable\":0.021,\"drifted\":true,"
+                 "\"verdict\":\"round-as-task\",\"round\":null}}");
+    const struct json_at moved = json_root(json);
+    assert_formats(
+        describe_drift(&to, &moved),
+        "  drift          round-as-task: repeated arms moved between rounds (Q 5 on 1 df, p 0.03; the smallest "
+        "shift it could have seen is +2.1 %)\n");
+    json_free(json);
+    json = parse("{\"drift\":null}");
+    const struct json_at none = json_root(json);
+    assert_formats(describe_drift(&to, &none), "");
     json_free(json);
 }
 
@@ -320,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_a_stopped_arm_says_so),
         cmocka_unit_test(test_status_text),
         cmocka_unit_test(test_a_cap),
+        cmocka_unit_test(test_drift),
         cmocka_unit_test(test_csv_survives_memory_faults),
         cmocka_unit_test(test_decisions),
         cmocka_unit_test(test_operands),

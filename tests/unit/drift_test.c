@@ -80,6 +80,68 @@ static void test_rates(void **state)
     count(1.0, 0.77, 0.84);
 }
 
+/* How often each verdict is given where one anchor rides in 6 rounds, each measured to within 1: its effect in round 4
+ * is `jump` off, and it moves by `step` from round to round. */
+static void advise(double jump, double step, double *ret_share)
+{
+    enum { RUNS = 1000, T = 6, ODD = 4 };
+    double effect[T], cov[T * T] = {0.0};
+    struct rng rng;
+    rng_init(&rng, 23, 0, 0);
+    memset(ret_share, 0, 3 * sizeof *ret_share);
+    for (size_t t = 0; t < T; t++)
+        cov[t * T + t] = 1.0;
+    for (int i = 0; i < RUNS; i++) {
+        struct drift_verdict v;
+        enum drift_advice advice;
+        size_t odd;
+        for (size_t t = 0; t < T; t++)
+            effect[t] = 3.7 + rng_normal(&rng) + step * (double)t + (t == ODD ? jump : 0.0);
+        assert_int_equal(drift_test(1, T, effect, cov, &v, NULL), STATUS_OK);
+        assert_int_equal(drift_advise(1, T, effect, cov, &v, &advice, &odd, NULL), STATUS_OK);
+        assert_true((advice == DRIFT_POOL) == !v.drifted);
+        assert_true((advice == DRIFT_DISCARD) == (odd != SIZE_MAX));
+        ret_share[advice] += advice != DRIFT_DISCARD || jump <= 0.0 || odd == ODD ? 1.0 / RUNS : 0.0;
+    }
+}
+
+static void test_advice(void **state)
+{
+    (void)state;
+    double share[3];
+    advise(0.0, 0.0, share);
+    assert_true(share[DRIFT_POOL] > 0.93 && share[DRIFT_DISCARD] < 0.015);
+    advise(6.0, 0.0, share);
+    assert_true(share[DRIFT_DISCARD] > 0.85);
+    advise(0.0, 1.5, share);
+    assert_true(share[DRIFT_TASKS] > 0.85);
+    assert_string_equal(drift_advice_text(DRIFT_TASKS), "round-as-task");
+}
+
+/* Of two rounds none is the odd one; a round without repeats is not counted. */
+static void test_advice_needs_three_rounds(void **state)
+{
+    (void)state;
+    const double two[] = {0.0, nan(""), 9.0}, three[] = {0.0, 9.0, nan(""), 0.1};
+    double cov[16] = {0.0};
+    struct drift_verdict v;
+    enum drift_advice advice;
+    size_t odd;
+    for (size_t i = 0; i < 9; i += 4)
+        cov[i] = 1.0;
+    assert_int_equal(drift_test(1, 3, two, cov, &v, NULL), STATUS_OK);
+    assert_int_equal(drift_advise(1, 3, two, cov, &v, &advice, &odd, NULL), STATUS_OK);
+    assert_int_equal(advice, DRIFT_TASKS);
+    memset(cov, 0, sizeof cov);
+    for (size_t i = 0; i < 16; i += 5)
+        cov[i] = 1.0;
+    assert_int_equal(drift_test(1, 4, three, cov, &v, NULL), STATUS_OK);
+    assert_int_equal(drift_advise(1, 4, three, cov, &v, &advice, &odd, NULL), STATUS_OK);
+    assert_int_equal(advice, DRIFT_DISCARD);
+    assert_int_equal(odd, 1);
+    assert_int_equal(mem_outstanding(), 0);
+}
+
 static void test_refuses(void **state)
 {
     (void)state;
@@ -99,8 +161,8 @@ int main(void)
 {
     gsl_set_error_handler_off();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),
-        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_golden),  cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_advice),  cmocka_unit_test(test_advice_needs_three_rounds),
         cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

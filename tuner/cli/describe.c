@@ -123,9 +123,30 @@ static void best_line(struct buf *to, const struct json_at *best)
     buf_char(to, '\n');
 }
 
+void describe_drift(struct buf *to, const struct json_at *status)
+{
+    const struct json_at drift = view_member(status, "drift");
+    const char *verdict = view_text(&drift, "verdict");
+    if (drift.value == NULL)
+        return;
+    label(to, "drift");
+    format_text(to, verdict);
+    if (strcmp(verdict, "discard") == 0)
+        buf_printf(to, ": round %" PRId64 " is unlike the others", view_int(&drift, "round", 0));
+    else
+        buf_text(to, view_bool(&drift, "drifted") ? ": repeated arms moved between rounds" : ": no drift seen");
+    buf_text(to, " (Q ");
+    format_number(to, view_number(&drift, "statistic"), 3);
+    buf_printf(to, " on %" PRId64 " df, p ", view_int(&drift, "df", 0));
+    format_probability(to, view_number(&drift, "p"));
+    buf_text(to, "; the smallest shift it could have seen is ");
+    format_lift(to, view_number(&drift, "detectable"), nan(""), nan(""));
+    buf_text(to, ")\n");
+}
+
 static void describe_outlook(struct buf *to, const struct json_at *status)
 {
-    const struct json_at stop = view_member(status, "stop"), drift = view_member(status, "drift");
+    const struct json_at stop = view_member(status, "stop");
     if (stop.value != NULL) {
         label(to, "more to gain");
         buf_text(to, "probability ");
@@ -134,14 +155,7 @@ static void describe_outlook(struct buf *to, const struct json_at *status)
         format_lift(to, view_number(&stop, "expected"), nan(""), nan(""));
         buf_char(to, '\n');
     }
-    if (drift.value != NULL) {
-        label(to, "drift");
-        buf_printf(to, "%s (p ", view_bool(&drift, "drifted") ? "the anchors moved between rounds" : "none seen");
-        format_probability(to, view_number(&drift, "p"));
-        buf_text(to, "; smallest it could have seen ");
-        format_lift(to, view_number(&drift, "detectable"), nan(""), nan(""));
-        buf_text(to, ")\n");
-    }
+    describe_drift(to, status);
 }
 
 static void describe_turnover(struct buf *to, const struct json_at *warm)

@@ -14,6 +14,8 @@ void describe_best(struct buf *to, const struct json_at *status);
 void describe_progress(struct buf *to, const struct json_at *status, bool units);
 /* "promoted: ..." or what else ended the campaign. */
 void describe_end(struct buf *to, const struct json_at *status);
+/* "  drift ..." with a newline; nothing while no arm was repeated. */
+void describe_drift(struct buf *to, const struct json_at *status);
 /* One trial with its metrics and guardrails. */
 void describe_trial(struct buf *to, const struct json_at *trial);
 

@@ -85,6 +85,16 @@ static enum status print_trials(const struct json_at *root, struct err *err)
     return s;
 }
 
+/* Whether the rounds may be read together. */
+static enum status print_drift(const struct json_at *root, struct err *err)
+{
+    struct buf text = BUF_INIT;
+    describe_drift(&text, root);
+    const enum status s = output_flush(&text, err);
+    buf_done(&text);
+    return s;
+}
+
 static enum status print_trial(const struct json_at *root, struct err *err)
 {
     if (as_json || canonical)
@@ -121,7 +131,11 @@ int trials_run(int n, char **operands)
     if (s != STATUS_OK)
         return output_usage(&err);
     snprintf(path, sizeof path, "/v1/campaigns/%" PRId64 "/trials", id);
-    return run(path, print_trials);
+    const int code = run(path, print_trials);
+    if (code != EXIT_DONE || as_json || as_csv || canonical)
+        return code;
+    snprintf(path, sizeof path, "/v1/campaigns/%" PRId64, id);
+    return run(path, print_drift);
 }
 
 int trial_run(int n, char **operands)

@@ -171,6 +171,8 @@ struct campaign_findings {
     bool has_stop, has_drift;
     struct optimizer_stop stop;
     struct drift_verdict drift;
+    enum drift_advice advice;
+    size_t odd_round; /* index of the one to discard, SIZE_MAX: none */
     bool has_worth; /* the objective's gain from 1 % more predicted events of a head shown, in % (campaign_preview.h) */
     double worth[CAMPAIGN_MAX_HEADS], worth_sd[CAMPAIGN_MAX_HEADS];
     double previewed;   /* correlation over the space of what these say of the objective with all that is believed */

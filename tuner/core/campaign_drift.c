@@ -88,6 +88,9 @@ enum status campaign_test_drift(struct campaign *campaign, struct err *err)
         s = add_round(campaign, round, &r, err);
     if (s == STATUS_OK)
         s = drift_test(r.n_points, campaign->n_rounds, r.effect, r.cov, &campaign->findings.drift, err);
+    if (s == STATUS_OK)
+        s = drift_advise(r.n_points, campaign->n_rounds, r.effect, r.cov, &campaign->findings.drift,
+                         &campaign->findings.advice, &campaign->findings.odd_round, err);
     mem_free(r.effect);
     return s;
 }

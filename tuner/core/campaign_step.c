@@ -332,6 +332,9 @@ static void warn_of(struct campaign *c, const struct campaign_results *results)
     else if (results->sample_ratio_p < 1e-4)
         snprintf(warning, CAMPAIGN_LINE, "users of round %lld did not split as allocated (p = %.1e)",
                  (long long)results->round, results->sample_ratio_p);
+    else if (c->findings.has_drift && c->findings.advice == DRIFT_DISCARD)
+        snprintf(warning, CAMPAIGN_LINE, "repeated arms of round %lld are unlike those of the others (p = %.3f)",
+                 (long long)c->rounds[c->findings.odd_round].number, c->findings.drift.p);
     else if (c->findings.has_drift && c->findings.drift.drifted)
         snprintf(warning, CAMPAIGN_LINE, "repeated arms moved between rounds (p = %.3f): pooling them is doubtful",
                  c->findings.drift.p);

@@ -10,7 +10,7 @@
 
 #include "base/core/mem.h"
 
-static const double LEVEL = 0.05, POWER = 0.8;
+static const double LEVEL = 0.05, POWER = 0.8, ODD = 0.01;
 static const double RANK_TOLERANCE = 1e-10; /* of the largest eigenvalue */
 
 /* Symmetric a [n * n] -> its pseudo-inverse; *ret_rank.  STATUS_NOT_PD where an eigenvalue is clearly below 0. */
@@ -192,5 +192,70 @@ enum status drift_test(size_t n_anchors, size_t n_rounds, const double *effect, 
     find_repeats(n_anchors, n_rounds, effect, &repeats);
     const enum status s = test_repeats(&repeats, n_anchors * n_rounds, effect, cov, ret, err);
     mem_free(repeats.index);
+    return s;
+}
+
+const char *drift_advice_text(enum drift_advice advice)
+{
+#define DRIFT_TEXT(code, text) text,
+    static const char *const texts[] = {DRIFT_ADVICE_MAP(DRIFT_TEXT)};
+#undef DRIFT_TEXT
+    return texts[advice];
+}
+
+/* p of the round among the others; 1 where these moved as well or cannot be compared.  without: the effects, changed
+ * and restored. */
+static enum status judge_round(size_t n_anchors, size_t n_rounds, size_t round, double *without, const double *cov,
+                               const struct drift_verdict *all, double *ret_p, struct err *err)
+{
+    struct drift_verdict rest = {.drifted = true};
+    double *row = without + round * n_anchors;
+    double *kept = mem_alloc(n_anchors, sizeof *kept);
+    if (kept == NULL)
+        return err_no_memory(err);
+    memcpy(kept, row, n_anchors * sizeof *kept);
+    for (size_t a = 0; a < n_anchors; a++)
+        row[a] = nan("");
+    enum status s = drift_test(n_anchors, n_rounds, without, cov, &rest, NULL);
+    memcpy(row, kept, n_anchors * sizeof *kept);
+    mem_free(kept);
+    if (s == STATUS_NO_MEMORY)
+        return err_no_memory(err);
+    const bool judged = s == STATUS_OK && !rest.drifted && rest.df < all->df;
+    *ret_p = judged ? gsl_cdf_chisq_Q(fmax(all->statistic - rest.statistic, 0.0), (double)(all->df - rest.df)) : 1.0;
+    return STATUS_OK;
+}
+
+enum status drift_advise(size_t n_anchors, size_t n_rounds, const double *effect, const double *cov,
+                         const struct drift_verdict *verdict, enum drift_advice *ret_advice, size_t *ret_round,
+                         struct err *err)
+{
+    *ret_round = SIZE_MAX;
+    *ret_advice = verdict->drifted ? DRIFT_TASKS : DRIFT_POOL;
+    if (!verdict->drifted)
+        return STATUS_OK;
+    double *without = mem_alloc(n_anchors * n_rounds, sizeof *without), least = 1.0;
+    if (without == NULL)
+        return err_no_memory(err);
+    memcpy(without, effect, n_anchors * n_rounds * sizeof *without);
+    size_t seen = 0, odd = SIZE_MAX;
+    enum status s = STATUS_OK;
+    for (size_t r = 0; r < n_rounds && s == STATUS_OK; r++) {
+        double p = 1.0;
+        bool any = false;
+        for (size_t a = 0; a < n_anchors; a++)
+            any = any || !isnan(effect[r * n_anchors + a]);
+        if (!any)
+            continue;
+        seen++;
+        s = judge_round(n_anchors, n_rounds, r, without, cov, verdict, &p, err);
+        odd = p < least ? r : odd;
+        least = fmin(least, p);
+    }
+    mem_free(without);
+    if (s == STATUS_OK && least * (double)seen < ODD) {
+        *ret_advice = DRIFT_DISCARD;
+        *ret_round = odd;
+    }
     return s;
 }

@@ -117,8 +117,9 @@ static void write_best(struct json_writer *w, const struct campaign *campaign)
     json_write_object_end(w);
 }
 
-static void write_stop_and_drift(struct json_writer *w, const struct campaign_findings *findings)
+static void write_stop_and_drift(struct json_writer *w, const struct campaign *campaign)
 {
+    const struct campaign_findings *findings = &campaign->findings;
     json_write_key(w, "stop");
     if (findings->has_stop) {
         json_write_object(w);
@@ -136,6 +137,11 @@ static void write_stop_and_drift(struct json_writer *w, const struct campaign_fi
         json_write_key_number(w, "p", findings->drift.p);
         json_write_key_number(w, "detectable", findings->drift.detectable);
         json_write_key_bool(w, "drifted", findings->drift.drifted);
+        json_write_key_text(w, "verdict", drift_advice_text(findings->advice));
+        if (findings->advice == DRIFT_DISCARD)
+            json_write_key_int(w, "round", campaign->rounds[findings->odd_round].number);
+        else
+            json_write_key_null(w, "round");
         json_write_object_end(w);
     } else {
         json_write_null(w);
@@ -293,7 +299,7 @@ enum status campaign_json_status(const struct campaign *campaign, const char *no
     write_live(&w, campaign);
     write_setup(&w, campaign);
     write_best(&w, campaign);
-    write_stop_and_drift(&w, &campaign->findings);
+    write_stop_and_drift(&w, campaign);
     write_warm_start(&w, campaign);
     write_winner(&w, campaign);
     write_guardrails(&w, campaign);
