@@ -2,10 +2,12 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/core/mem.h"
+#include "ranker/pooled.h"
 
 static void feature_done(struct feature *feature)
 {
@@ -75,6 +77,7 @@ struct builder {
     const struct dataset *d;
     const uint32_t *rows;
     size_t n_rows;
+    uint32_t pooled; /* bit k: history k */
     struct features *features;
     uint32_t *counts; /* [max(texts, users, items)] */
     double *values;   /* [n_rows] */
@@ -169,6 +172,24 @@ static enum status add_id(struct builder *b, enum feature_side side, const struc
     return add_text(b, (struct feature){.side = side, .source = SOURCE_ID}, name, ids, 0);
 }
 
+/* An item counts once for every event of a row's user that is pooled. */
+static enum status add_history(struct builder *b, size_t kind)
+{
+    const struct history *history = &b->d->histories[kind];
+    size_t n_empty = 0, first;
+    char name[2 * TABLE_MAX_NAME];
+    (void)snprintf(name, sizeof name, "pooled.%s", history->name);
+    memset(b->counts, 0, b->d->items.n * sizeof *b->counts);
+    for (size_t i = 0; i < b->n_rows; i++) {
+        const size_t n = pooled_events(history, b->d->row_users[b->rows[i]], &first);
+        n_empty += n == 0 ? 1 : 0;
+        for (size_t event = first; event < first + n; event++)
+            b->counts[history->items[event]]++;
+    }
+    const struct feature feature = {.side = SIDE_USER, .source = SOURCE_HISTORY, .history = kind};
+    return add_text(b, feature, name, &b->d->item_ids, n_empty);
+}
+
 static int compare_numbers(const void *left, const void *right)
 {
     const double a = *(const double *)left, b = *(const double *)right;
@@ -261,6 +282,10 @@ static enum status build(struct builder *b)
     TRY(copy_names(b));
     TRY(add_id(b, SIDE_USER, &d->user_ids, "user"));
     TRY(add_columns(b, SIDE_USER, &d->users));
+    for (size_t k = 0; k < d->n_histories; k++) {
+        if (b->pooled >> k & 1u)
+            TRY(add_history(b, k));
+    }
     f->starts[SIDE_CONTEXT] = f->width;
     TRY(add_columns(b, SIDE_CONTEXT, &d->context));
     f->starts[SIDE_ITEM] = f->width;
@@ -280,10 +305,10 @@ static size_t largest(size_t a, size_t b, size_t c)
     return ab > c ? ab : c;
 }
 
-enum status features_new(const struct dataset *d, const uint32_t *rows, size_t n_rows, struct features **ret,
-                         struct err *err)
+enum status features_new(const struct dataset *d, const uint32_t *rows, size_t n_rows, uint32_t pooled,
+                         struct features **ret, struct err *err)
 {
-    struct builder b = {.d = d, .rows = rows, .n_rows = n_rows, .err = err};
+    struct builder b = {.d = d, .rows = rows, .n_rows = n_rows, .pooled = pooled, .err = err};
     const size_t n_counts = largest(d->texts.n, d->users.n, d->items.n);
     enum status s = STATUS_OK;
     b.features = mem_alloc(1, sizeof *b.features);

@@ -15,6 +15,8 @@
  *
  * so it is scaled and bent at once, no outlier leaves [0, 1], and the first layer is piecewise linear in the value.
  *
+ * A history of the user may be pooled: its inputs are the mean of embeddings of many texts, the items' ids (pooled.h).
+ *
  * Thread: immutable once built. */
 #ifndef TRIMTAB_RANKER_FEATURES_H
 #define TRIMTAB_RANKER_FEATURES_H
@@ -28,13 +30,14 @@ enum {
     FEATURES_MAX_DIM = 16,
     FEATURES_ID_LIKE = 64,
     FEATURES_MIN_ROWS = 4, /* a text seen less often in training is not in the vocabulary */
-    FEATURES_MAX = 3 * TABLE_MAX_COLUMNS + CROSS_MAX + 2,
+    FEATURES_MAX = 3 * TABLE_MAX_COLUMNS + CROSS_MAX + DATASET_MAX_HISTORIES + 2,
 };
 
 enum feature_side { SIDE_USER, SIDE_CONTEXT, SIDE_ITEM, SIDE_CROSS, N_SIDES };
 
-/* Where a value comes from: a column of the side's table, the id itself, or a number of cross_values(). */
-enum feature_source { SOURCE_COLUMN, SOURCE_ID, SOURCE_CROSS };
+/* Where a value comes from: a column of the side's table, the id itself, a number of cross_values(), or the items of a
+ * history. */
+enum feature_source { SOURCE_COLUMN, SOURCE_ID, SOURCE_CROSS, SOURCE_HISTORY };
 
 struct feature {
     char *name;
@@ -43,6 +46,7 @@ struct feature {
     enum column_kind kind;
     size_t offset, width;     /* inputs of this feature */
     size_t cross;             /* SOURCE_CROSS: which number */
+    size_t history;           /* SOURCE_HISTORY: which one */
     struct intern vocabulary; /* COLUMN_TEXT */
     size_t table;             /* COLUMN_TEXT: where its embeddings [(vocabulary.n + 1) * width] start in the model's */
     size_t n_knots;           /* COLUMN_NUMBER: m + 1 = width */
@@ -66,8 +70,9 @@ struct features {
 
 /* Vocabularies and quantiles of the rows.  Left out are columns with one value only, and categorical ones of users and
  * items that are nearly another id: with more than FEATURES_ID_LIKE values, over half as many as there are ids (the
- * author of a video, where most authors have one): they teach nothing beyond the id and are learnt by heart. */
-MUST_CHECK enum status features_new(const struct dataset *dataset, const uint32_t *rows, size_t n_rows,
+ * author of a video, where most authors have one): they teach nothing beyond the id and are learnt by heart.
+ * pooled: bit k for history k. */
+MUST_CHECK enum status features_new(const struct dataset *dataset, const uint32_t *rows, size_t n_rows, uint32_t pooled,
                                     struct features **ret, struct err *err);
 void features_free(struct features *features);
 /* Codes of the ids of a side, SIDE_USER or SIDE_ITEM, with 0; 0 when they are no feature. */

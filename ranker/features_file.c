@@ -21,6 +21,8 @@ void features_encode(const struct features *features, struct buf *file)
         bytes_u8(file, (uint8_t)feature->source);
         bytes_u8(file, (uint8_t)feature->kind);
         bytes_u32(file, (uint32_t)feature->width);
+        if (feature->source == SOURCE_HISTORY)
+            bytes_u32(file, (uint32_t)feature->history);
         if (feature->kind == COLUMN_TEXT) {
             bytes_u32(file, (uint32_t)feature->vocabulary.n);
             for (uint32_t i = 0; i < feature->vocabulary.n; i++)
@@ -35,7 +37,9 @@ void features_encode(const struct features *features, struct buf *file)
 static bool source_fits(const struct feature *feature)
 {
     const bool cross = feature->source == SOURCE_CROSS;
-    if (feature->side >= N_SIDES || feature->source > SOURCE_CROSS || feature->kind > COLUMN_NUMBER)
+    if (feature->side >= N_SIDES || feature->source > SOURCE_HISTORY || feature->kind > COLUMN_NUMBER)
+        return false;
+    if (feature->source == SOURCE_HISTORY && (feature->side != SIDE_USER || feature->kind != COLUMN_TEXT))
         return false;
     if (feature->source == SOURCE_ID && (feature->side == SIDE_CONTEXT || feature->kind != COLUMN_TEXT))
         return false;
@@ -76,6 +80,15 @@ static enum status decode_knots(struct bytes_reader *r, struct feature *feature,
     return STATUS_OK;
 }
 
+/* Which history: one that the model has, each at most once, in their order. */
+static void decode_history(struct bytes_reader *r, const struct features *features, struct feature *feature)
+{
+    feature->history = bytes_read_u32(r);
+    r->failed = r->failed || feature->history >= features->n_histories;
+    for (const struct feature *other = features->list; other < feature; other++)
+        r->failed = r->failed || (other->source == SOURCE_HISTORY && other->history >= feature->history);
+}
+
 static enum status decode_feature(struct bytes_reader *r, struct features *features, struct err *err)
 {
     bool no_memory = false;
@@ -89,6 +102,8 @@ static enum status decode_feature(struct bytes_reader *r, struct features *featu
     feature->width = bytes_read_u32(r);
     r->failed =
         r->failed || !source_fits(feature) || (features->n > 1 && feature->side < features->list[features->n - 2].side);
+    if (!r->failed && feature->source == SOURCE_HISTORY)
+        decode_history(r, features, feature);
     if (r->failed)
         return STATUS_OK;
     feature->offset = features->width;

@@ -10,6 +10,8 @@ void inputs_done(struct inputs *inputs)
 {
     mem_free(inputs->codes);
     mem_free(inputs->numbers);
+    for (size_t k = 0; k < inputs->n_pooled; k++)
+        pooled_done(&inputs->pooled[k]);
     *inputs = (struct inputs){0};
 }
 
@@ -72,18 +74,33 @@ static void encode_numbers(struct encoder *e, const struct feature *feature, siz
     }
 }
 
-static void encode_all(struct encoder *e, const struct features *features)
+static enum status encode_history(struct encoder *e, const struct feature *feature, size_t at, struct err *err)
+{
+    struct inputs *to = e->to;
+    struct pooled *pooled = &to->pooled[to->n_pooled];
+    assert(to->n_pooled < DATASET_MAX_HISTORIES && to->n == e->d->users.n);
+    TRY(pooled_new(feature, e->d, pooled, err));
+    to->n_pooled++;
+    for (size_t user = 0; user < to->n; user++)
+        to->codes[user * to->n_codes + at] = pooled_code(pooled, user);
+    return STATUS_OK;
+}
+
+static enum status encode_all(struct encoder *e, const struct features *features, struct err *err)
 {
     size_t code = 0, number = 0;
     for (size_t f = e->to->first; f < e->to->end; f++) {
         const struct feature *feature = &features->list[f];
-        if (feature->kind == COLUMN_TEXT) {
+        if (feature->source == SOURCE_HISTORY) {
+            TRY(encode_history(e, feature, code++, err));
+        } else if (feature->kind == COLUMN_TEXT) {
             encode_codes(e, feature, code++);
         } else {
             encode_numbers(e, feature, number);
             number += feature->width;
         }
     }
+    return STATUS_OK;
 }
 
 static void set_sizes(const struct features *features, enum feature_side side, struct inputs *to)
@@ -118,7 +135,7 @@ static enum status encode(struct encoder *e, const struct features *features, en
         s = cross_rows(e->d, e->rows, n_rows, &cross, err);
     if (s == STATUS_OK) {
         e->cross = cross;
-        encode_all(e, features);
+        s = encode_all(e, features, err);
     }
     mem_free(e->map);
     mem_free(cross);
@@ -164,6 +181,7 @@ void inputs_fill(const struct features *features, const struct inputs *inputs, s
 {
     const uint32_t *from = row == SIZE_MAX ? NULL : inputs->codes + row * inputs->n_codes;
     const float *numbers = row == SIZE_MAX ? NULL : inputs->numbers + row * inputs->n_numbers;
+    const struct pooled *pooled = inputs->pooled;
     for (size_t f = inputs->first; f < inputs->end; f++) {
         const struct feature *feature = &features->list[f];
         const bool hide_it = row == SIZE_MAX || hidden(hide, feature->source);
@@ -171,7 +189,11 @@ void inputs_fill(const struct features *features, const struct inputs *inputs, s
         float *to = x + feature->offset;
         if (feature->kind == COLUMN_TEXT) {
             *codes = hide_it ? 0 : *from;
-            memcpy(to, embeddings + feature->table + *codes * feature->width, feature->width * sizeof *to);
+            const float *table = embeddings + feature->table;
+            if (feature->source == SOURCE_HISTORY)
+                pooled_mean(pooled++, *codes, table, feature->width, to);
+            else
+                memcpy(to, table + *codes * feature->width, feature->width * sizeof *to);
             codes++;
             if (from != NULL)
                 from++;

@@ -1,13 +1,15 @@
 /* inputs.h - the encoded values of one side of the network's input for many rows, and the way from them to inputs.
  *
- * Categorical values become codes, numeric ones their piecewise linear inputs (features.h); both are made once, so a
- * batch is gathered by copying.  Row i of the user and item sides is row i of the dataset's table; of the context and
- * cross sides it is the i-th of the rows given.  Thread: immutable once made. */
+ * Categorical values become codes, numeric ones their piecewise linear inputs (features.h), pooled histories lists of
+ * codes (pooled.h); all are made once, so a batch is gathered by copying.  Row i of the user and item sides is row i of
+ * the dataset's table; of the context and cross sides it is the i-th of the rows given.  Thread: immutable once made.
+ */
 #ifndef TRIMTAB_RANKER_INPUTS_H
 #define TRIMTAB_RANKER_INPUTS_H
 
 #include "base/core/rng.h"
 #include "ranker/features.h"
+#include "ranker/pooled.h"
 
 struct inputs {
     size_t n;
@@ -15,6 +17,8 @@ struct inputs {
     size_t n_codes, n_numbers;
     uint32_t *codes; /* [n * n_codes], in the order of the features */
     float *numbers;  /* [n * n_numbers] */
+    size_t n_pooled;
+    struct pooled pooled[DATASET_MAX_HISTORIES]; /* of the features with SOURCE_HISTORY, in their order */
 };
 
 /* rows [n_rows] for context and cross; ignored for users and items. */

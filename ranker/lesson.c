@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/core/buf.h"
 #include "base/core/mem.h"
 #include "ranker/dataset_internal.h"
 
@@ -131,6 +132,31 @@ static enum status set_keep(struct lesson *t, const struct train_options *option
     return STATUS_OK;
 }
 
+static enum status no_history(const struct dataset *d, const char *kind, struct err *err)
+{
+    struct buf names = BUF_INIT;
+    for (size_t k = 0; k < d->n_histories; k++)
+        buf_printf(&names, "%s%s", k > 0 ? ", " : "", d->histories[k].name);
+    const enum status s = err_set(err, STATUS_INVALID, "the dataset has no history %.60s to pool: it has %s", kind,
+                                  names.length > 0 ? buf_string(&names) : "none");
+    buf_done(&names);
+    return s;
+}
+
+static enum status set_pooled(struct lesson *t, const struct train_options *options, struct err *err)
+{
+    const struct dataset *d = t->dataset;
+    for (size_t i = 0; i < options->n_pooled; i++) {
+        size_t k = 0;
+        while (k < d->n_histories && strcmp(d->histories[k].name, options->pooled[i]) != 0)
+            k++;
+        if (k == d->n_histories)
+            return no_history(d, options->pooled[i], err);
+        t->pooled |= (uint32_t)1 << k;
+    }
+    return STATUS_OK;
+}
+
 /* Leaves out the rows that count for no head; returns how many stay. */
 static size_t drop_unkept(const struct lesson *t, uint32_t *rows, size_t n)
 {
@@ -193,6 +219,7 @@ enum status lesson_make(const struct dataset *dataset, const struct train_option
     *t = (struct lesson){.dataset = dataset};
     TRY(make_heads(t, &options->architecture, err));
     TRY(set_keep(t, options, err));
+    TRY(set_pooled(t, options, err));
     TRY(split_rows(t, options, err));
     find_rates(t);
     t->whole_targets = t->targets;

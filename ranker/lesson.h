@@ -22,6 +22,7 @@ struct lesson {
     struct lesson_rows all, fit, held;
     bool constant[DATASET_MAX_HEADS]; /* heads that cannot be learnt */
     double rates[DATASET_MAX_HEADS];
+    uint32_t pooled; /* bit k: history k is pooled */
 };
 
 /* ret: storage of the caller, to be given to lesson_done() whatever happens.  STATUS_INVALID as train(). */

@@ -7,7 +7,7 @@
 #include "base/core/mem.h"
 #include "ranker/day.h"
 
-static const struct bytes_format FORMAT = {"TRIMTABM", 4, "model"};
+static const struct bytes_format FORMAT = {"TRIMTABM", 5, "model"};
 static const size_t MAX_FILE_BYTES = (size_t)4 << 30;
 
 static void head_done(struct model_head *head)

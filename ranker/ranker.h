@@ -5,8 +5,8 @@
  * head; what is done with them (utility.h) is not its business, so weights change without touching the model.
  *
  * Speed comes from structure: the first layer is linear in its inputs, so its item part is computed once per item when
- * the ranker is opened, its user and context part once per request, and only what depends on both (the user's history
- * with the item's category) once per candidate.
+ * the ranker is opened, its user (with pooled histories, pooled.h) and context part once per request, and only what
+ * depends on both (the user's history with the item's category) once per candidate.
  *
  * Every user and item that was frequent in training adds its own effect to each head's logit (effects.h), stored with
  * the item's part.

@@ -167,8 +167,9 @@ static enum status choose(struct session *t)
     struct features *features = NULL;
     struct samples fit = {0}, held = {0};
     float *z = mem_alloc(t->state.n_logits, sizeof *z);
-    enum status s =
-        z == NULL ? err_no_memory(t->err) : features_new(t->d, t->lesson.fit.rows, t->lesson.fit.n, &features, t->err);
+    enum status s = z == NULL
+                        ? err_no_memory(t->err)
+                        : features_new(t->d, t->lesson.fit.rows, t->lesson.fit.n, t->lesson.pooled, &features, t->err);
     if (s != STATUS_OK)
         goto out;
     const struct network_shape shape = make_shape(t, features);
@@ -222,7 +223,7 @@ static enum status refit(struct session *t)
 {
     struct model *model = t->model;
     struct samples all = {0};
-    TRY(features_new(t->d, t->lesson.all.rows, t->lesson.all.n, &model->features, t->err));
+    TRY(features_new(t->d, t->lesson.all.rows, t->lesson.all.n, t->lesson.pooled, &model->features, t->err));
     model->shape = make_shape(t, model->features);
     enum status s =
         samples_new(model->features, t->d, &t->lesson.targets, t->lesson.all.rows, t->lesson.all.n, &all, t->err);

@@ -42,6 +42,8 @@ struct train_options {
     size_t n_keep;
     struct train_keep keep[DATASET_MAX_HEADS]; /* in this order */
     struct left_out left_out;                  /* of this dataset; borrowed */
+    size_t n_pooled;
+    const char *pooled[DATASET_MAX_HISTORIES]; /* kinds of history that become pooled embeddings (pooled.h); borrowed */
     struct trainer_options trainer;
 };
 
@@ -65,7 +67,7 @@ typedef void train_watch(void *context, const struct train_progress *progress);
 
 /* watch may be NULL.  *ret is owned by the caller.
  * STATUS_CORRUPT, STATUS_CONFLICT   the checkpoint is damaged, or of another training
- * STATUS_INVALID   no rows in the days, nothing to learn from, or a head in the options that the model lacks */
+ * STATUS_INVALID   no rows in the days, nothing to learn from, or a head or history in the options that is not there */
 MUST_CHECK enum status train(const struct dataset *dataset, const struct train_options *options, train_watch *watch,
                              void *context, struct model **ret, struct err *err);
 

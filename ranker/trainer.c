@@ -91,6 +91,7 @@ static void initialize(struct trainer *t, const double *keep)
     for (size_t h = 0; h < t->shape.heads; h++)
         b4[h] = log(t->rates[h] / (1.0 - t->rates[h])) - log(keep[h]);
     const struct features *features = t->samples->features;
+    size_t n_pooled = 0;
     struct rng rng;
     rng_init(&rng, t->options.seed, PURPOSE_INIT, 0);
     network_init(&t->shape, &rng, b4, t->dense.theta);
@@ -98,7 +99,8 @@ static void initialize(struct trainer *t, const double *keep)
         const struct feature *feature = &features->list[f];
         if (feature->kind != COLUMN_TEXT)
             continue;
-        t->tables[t->n_tables++] = feature;
+        t->tables[t->n_tables++] = (struct embedding_table){
+            feature, feature->source == SOURCE_HISTORY ? &t->samples->sides[SIDE_USER].pooled[n_pooled++] : NULL};
         for (size_t i = feature->width; i < (feature->vocabulary.n + 1) * feature->width; i++)
             t->sparse.theta[feature->table + i] = (float)(0.1 * rng_normal(&rng));
     }
@@ -215,29 +217,42 @@ static void update_slice(struct trainer *t, size_t slice)
     update_average(t, &t->dense, first, n);
 }
 
+/* One row of an embedding table; its gradient is all zero once it was updated. */
+static void update_row(struct trainer *t, size_t at, size_t width)
+{
+    const struct adam adam = {t->options.learning_rate, t->options.embedding_decay, t->step};
+    float *gradient = t->sparse_gradient + at;
+    bool touched = false;
+    for (size_t j = 0; j < width; j++)
+        touched = touched || gradient[j] < 0.0f || gradient[j] > 0.0f;
+    if (!touched)
+        return;
+    adam_update(&adam, width, gradient, t->sparse.theta + at, t->sparse.m + at, t->sparse.v + at);
+    memset(gradient, 0, width * sizeof *gradient);
+}
+
 /* The rows of one embedding table that this batch touched. */
 static void update_table(struct trainer *t, size_t index)
 {
-    const struct feature *feature = t->tables[index];
+    const struct feature *feature = t->tables[index].feature;
+    const struct pooled *pooled = t->tables[index].pooled;
     const size_t width = feature->width, n_codes = t->samples->n_codes;
-    const struct adam adam = {t->options.learning_rate, t->options.embedding_decay, t->step};
     float *gradient = t->sparse_gradient + feature->table;
     for (size_t i = 0; i < t->n_batch; i++) {
-        float *to = gradient + t->codes[i * n_codes + index] * width;
+        const uint32_t code = t->codes[i * n_codes + index];
         const float *from = t->dx + i * t->shape.width + feature->offset;
-        for (size_t j = 0; j < width; j++)
-            to[j] += from[j];
+        if (pooled != NULL)
+            pooled_gradient(pooled, code, from, width, gradient);
+        else
+            add(width, from, gradient + code * width);
     }
     for (size_t i = 0; i < t->n_batch; i++) {
-        uint32_t *code = &t->codes[i * n_codes + index];
-        const size_t at = feature->table + *code * width;
-        bool touched = false; /* a row is all zero once it was updated */
-        for (size_t j = 0; j < width; j++)
-            touched = touched || t->sparse_gradient[at + j] < 0.0f || t->sparse_gradient[at + j] > 0.0f;
-        if (!touched)
-            continue;
-        adam_update(&adam, width, t->sparse_gradient + at, t->sparse.theta + at, t->sparse.m + at, t->sparse.v + at);
-        memset(t->sparse_gradient + at, 0, width * sizeof *t->sparse_gradient);
+        const uint32_t *rows = &t->codes[i * n_codes + index];
+        size_t n = 1;
+        if (pooled != NULL)
+            rows = pooled_rows(pooled, *rows, &n);
+        for (size_t k = 0; k < n; k++)
+            update_row(t, feature->table + rows[k] * width, width);
     }
     update_average(t, &t->sparse, feature->table, (feature->vocabulary.n + 1) * width);
 }

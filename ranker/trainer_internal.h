@@ -16,6 +16,12 @@ struct shard {
     double losses[DATASET_MAX_HEADS];
 };
 
+/* Embeddings that codes stand for. */
+struct embedding_table {
+    const struct feature *feature;
+    const struct pooled *pooled; /* the lists that codes stand for, NULL when they are rows */
+};
+
 struct trainer {
     const struct samples *samples;
     struct network_shape shape;
@@ -40,7 +46,7 @@ struct trainer {
     double rates[DATASET_MAX_HEADS];
     /* text features in the order of codes */
     size_t n_tables;
-    const struct feature **tables;
+    struct embedding_table *tables;
 };
 
 #endif

@@ -12,8 +12,8 @@
 #include "ranker/day.h"
 #include "ranker/train.h"
 
-static const char *out, *days, *architecture = "shared", *importance, *calibration = "platt", *keep, *checkpoint,
-                               *leave_out;
+static const char *out, *days, *architecture = "shared", *importance, *calibration = "platt", *keep, *pooled,
+                               *checkpoint, *leave_out;
 static int64_t threads = 2, seed = 1, epochs = 12, experts = 4, checkpoint_steps = 1000;
 static double learning_rate = 1e-3;
 
@@ -32,6 +32,8 @@ const struct opt TRAIN_OPTIONS[] = {
     {"keep-negatives", OPT_TEXT, &keep, "R or HEAD=R,..",
      "share of the negatives to learn from, of all heads or of some; probabilities are corrected (default: 1)", 0, 0},
     {"leave-out", OPT_TEXT, &leave_out, "FILE", "users whose rows are not learnt from, an id a line", 0, 0},
+    {"pooled", OPT_TEXT, &pooled, "KIND,..",
+     "kinds of history, such as watch, whose last 50 items become inputs of the user (default: none)", 0, 0},
     {"threads", OPT_INT, &threads, "N", "threads; the result does not depend on it", 1, WORKERS_MAX},
     {"seed", OPT_INT, &seed, "N", "seed of every random choice", 0, 9e15},
     {"epochs", OPT_INT, &epochs, "N", "passes over the data that are tried at most", 1, 1000},
@@ -156,14 +158,43 @@ static enum status read_keep(char *copy, struct train_options *options, struct e
     return STATUS_OK;
 }
 
-static enum status read_options(struct train_options *options, char *keep_copy, struct err *err)
+/* copy: as of read_keep(). */
+static enum status read_pooled(char *copy, struct train_options *options, struct err *err)
+{
+    char *text = copy, *name, *value;
+    while (pairs_next(&text, &name, &value)) {
+        if (value != NULL || *name == '\0')
+            return err_set(err, STATUS_INVALID, "--pooled %.60s: kinds of history are expected, such as watch,like",
+                           pooled);
+        if (options->n_pooled == DATASET_MAX_HISTORIES)
+            return err_set(err, STATUS_INVALID, "--pooled: allowed are up to %d kinds of history",
+                           DATASET_MAX_HISTORIES);
+        options->pooled[options->n_pooled++] = name;
+    }
+    return STATUS_OK;
+}
+
+/* Copies of texts that options point into. */
+struct copies {
+    char *keep, *pooled;
+};
+
+static enum status copy_text(const char *text, char **ret, struct err *err)
+{
+    *ret = text != NULL ? mem_strdup(text) : NULL;
+    return text != NULL && *ret == NULL ? err_no_memory(err) : STATUS_OK;
+}
+
+static enum status read_options(struct train_options *options, const struct copies *copies, struct err *err)
 {
     if (days != NULL)
         TRY(day_range(days, &options->first_day, &options->last_day, err));
     if (!calibration_find(calibration, &options->calibration))
         return err_set(err, STATUS_INVALID, "--calibration %.60s: none, platt or isotonic is expected", calibration);
-    if (keep_copy != NULL)
-        TRY(read_keep(keep_copy, options, err));
+    if (copies->keep != NULL)
+        TRY(read_keep(copies->keep, options, err));
+    if (copies->pooled != NULL)
+        TRY(read_pooled(copies->pooled, options, err));
     options->threads = (size_t)threads;
     options->max_epochs = (size_t)epochs;
     options->experts = (size_t)experts;
@@ -183,16 +214,15 @@ int command_train(int n, char **operands)
     train_options_init(&options);
     if (out == NULL)
         return command_usage("train: --out MODEL is missing");
-    char *keep_copy = keep != NULL ? mem_strdup(keep) : NULL;
-    if (keep != NULL && keep_copy == NULL) {
-        (void)err_no_memory(&err);
-        return command_failed(&err);
-    }
-    if (read_options(&options, keep_copy, &err) != STATUS_OK)
+    struct copies copies = {NULL, NULL};
+    if (copy_text(keep, &copies.keep, &err) != STATUS_OK || copy_text(pooled, &copies.pooled, &err) != STATUS_OK)
+        code = command_failed(&err);
+    else if (read_options(&options, &copies, &err) != STATUS_OK)
         code = command_usage(err.text);
     else
         code = run(operands[0], &options, &err) == STATUS_OK ? EXIT_DONE : command_failed(&err);
     architecture_done(&options.architecture);
-    mem_free(keep_copy);
+    mem_free(copies.keep);
+    mem_free(copies.pooled);
     return code;
 }

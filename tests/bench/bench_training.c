@@ -83,7 +83,7 @@ static enum status problem_make(struct problem *p, const char *path, struct err 
     TRY(lesson_make(p->dataset, &p->options, &p->lesson, err));
     const uint32_t *list = p->lesson.all.rows;
     const size_t n = p->lesson.all.n < (size_t)rows ? p->lesson.all.n : (size_t)rows;
-    TRY(features_new(p->dataset, list, n, &p->features, err));
+    TRY(features_new(p->dataset, list, n, 0, &p->features, err));
     TRY(samples_new(p->features, p->dataset, &p->lesson.targets, list, n, &p->samples, err));
     TRY(workers_new((size_t)threads, &p->workers, err));
     TRY(choose_shape(p, err));

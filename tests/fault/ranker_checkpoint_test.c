@@ -88,6 +88,8 @@ static void check_architecture(enum architecture_kind kind)
     files_path(folder, "checkpoint", path, sizeof path);
     struct train_options plain = small_options(NULL), kept = small_options(path);
     plain.architecture.kind = kept.architecture.kind = kind;
+    if (kind == ARCHITECTURE_MMOE)
+        plain.pooled[plain.n_pooled++] = kept.pooled[kept.n_pooled++] = "view";
     plain.keep[plain.n_keep++] = kept.keep[kept.n_keep++] = (struct train_keep){"save", 0.5};
     struct buf want = train_all(d, &plain, see, &whole);
     assert_int_equal(whole.last_left, 0);
@@ -152,6 +154,9 @@ static void test_other_checkpoints_are_refused(void **state)
     assert_refused(try_train(d, &changed, &err), STATUS_CONFLICT, &err, "checkpoint");
     changed = options;
     changed.keep[changed.n_keep++] = (struct train_keep){NULL, 0.5};
+    assert_refused(try_train(d, &changed, &err), STATUS_CONFLICT, &err, "checkpoint");
+    changed = options;
+    changed.pooled[changed.n_pooled++] = "view";
     assert_refused(try_train(d, &changed, &err), STATUS_CONFLICT, &err, "checkpoint");
     changed = options;
     changed.calibration = CALIBRATION_NONE;

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct bytes_format FORMAT = {"TRIMTABM", 4, "model"};
+    static const struct bytes_format FORMAT = {"TRIMTABM", 5, "model"};
     struct buf file = BUF_INIT, again = BUF_INIT;
     struct model *model = NULL;
     bytes_begin(&file, &FORMAT);

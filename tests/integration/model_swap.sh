@@ -9,6 +9,8 @@ mv "$work/model" "$work/a"
 sed -i 's/"save","column":"save"/"keep","column":"save"/' "$work/source/schema.json"
 "$bin/trimtab-ranker" import generic "$work/source" --out "$work/dataset2" >/dev/null
 "$bin/trimtab-ranker" train "$work/dataset2" --out "$work/keep" --epochs 1 >/dev/null 2>&1
+make_histories
+"$bin/trimtab-ranker" train "$work/histories" --out "$work/pooled" --epochs 1 --pooled view >/dev/null 2>&1
 hash_of() { tail -c 32 "$1" | od -An -v -tx1 | tr -d ' \n'; } # the frame's SHA-256
 a=$(hash_of "$work/a") b=$(hash_of "$work/b")
 [ "$a" != "$b" ] || fail "two seeds, one model"
@@ -72,6 +74,8 @@ rm "$work/model"
 refused "$work/model"
 put "$work/keep"
 refused 'experiment feed: heads[1] is \"save\", which the model lacks: its heads are click, keep, hide'
+put "$work/pooled"
+refused 'the dataset lacks the column history.view of the users'
 put "$work/b"
 mkfifo "$work/fifo"
 "$bin/bench_database" lock "$work/data/experiments.db" 30000 >"$work/fifo" & # what cannot be noted does not happen
@@ -95,4 +99,4 @@ start
 [ "$(models)" = "$want $b $a" ] || fail "after a restart the round notes $(models)"
 kill -TERM "$daemon"; wait "$daemon" || fail "SIGTERM: exit code $?"
 daemon=
-echo "20 models under $requests requests, none refused; 5 refusals"
+echo "20 models under $requests requests, none refused; 6 refusals"

@@ -67,6 +67,19 @@ run 0 evaluate "$work/binary" "$work/dataset" --json; holds '.heads | keys == ["
 run 0 explain "$work/binary" "$work/dataset" 5 6 7 --weights engagement=1 --json
 holds 'all(.items[]; .utility == .heads.engagement.probability)'
 
+# --- pooled histories
+make_histories
+run 2 train "$work/histories" --out "$work/other" --pooled view=1; says "--pooled view=1: kinds of history are expected"
+run 2 train "$work/histories" --out "$work/other" --pooled ,view; says "--pooled ,view: kinds of history are expected"
+run 1 train "$work/histories" --out "$work/other" --pooled watch; says "the dataset has no history watch to pool: it has view, like"
+run 1 train "$work/dataset" --out "$work/other" --pooled view; says "the dataset has no history view to pool: it has none"
+run 0 train "$work/histories" --out "$work/pooled" --epochs 1 --pooled view,like
+run 0 train "$work/histories" --out "$work/other" --epochs 1 --pooled view,like --threads 1; cmp "$work/pooled" "$work/other"
+run 0 evaluate "$work/pooled" "$work/histories" --json; holds '.heads | keys == ["click", "hide", "save"]'
+run 0 explain "$work/pooled" "$work/histories" 299 6 7 --weights save=1 --json; holds '.known and (.items | length) == 2' # no history
+run 0 bench "$work/pooled" "$work/histories" --repeats 1 --json; holds '.largest_difference < 1e-4'
+run 1 evaluate "$work/pooled" "$work/dataset"; says "the dataset lacks the column history.view of the users, which the model reads"
+
 # --- explain
 run 2 explain "$work/model" "$work/dataset" 5 1; says "--weights HEAD=W,.. is missing"
 run 1 explain "$work/model" "$work/dataset" 5 1 --weights clicks=1; says "the model has no head clicks"

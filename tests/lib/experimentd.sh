@@ -36,6 +36,19 @@ JSON
     "$bin/trimtab-ranker" train "$work/dataset" --out "$work/model" --epochs 1 >/dev/null 2>&1
 }
 
+# Adds histories to the dataset of make_model: $work/histories, from $work/source-histories.
+make_histories() {
+    cp -r "$work/source" "$work/source-histories"
+    sed -i '$ s/}$/,"histories":[{"name":"view","file":"view.csv","user":"user","item":"item"},{"name":"like","file":"like.csv","user":"user","item":"item"}]}/' \
+        "$work/source-histories/schema.json"
+    awk -v folder="$work/source-histories" 'BEGIN {
+        srand(8); view = folder "/view.csv"; like = folder "/like.csv"
+        print "user,item" >view; print "user,item" >like
+        for (e = 0; e < 3000; e++) { u = int(rand() * 250); i = int(rand() * 40); print u "," i >view; if (e % 9 == 0) print u "," i >like }
+    }'
+    "$bin/trimtab-ranker" import generic "$work/source-histories" --out "$work/histories" >/dev/null
+}
+
 # Starts the daemon on $work/data and waits until it serves; more options as arguments.  Sets daemon, url.
 start() {
     rm -f "$work/data/address"

@@ -93,13 +93,18 @@ static struct train_options small_options(const struct architecture *architectur
     return options;
 }
 
-static struct trained train_kind(const struct architecture *architecture, size_t threads)
+static struct trained train_with(const struct train_options *options)
 {
     struct err err = ERR_INIT;
     struct trained t = {toy_dataset(ROWS, SEED), NULL};
-    const struct train_options options = small_options(architecture, threads);
-    assert_ok(train(t.dataset, &options, NULL, NULL, &t.model, &err), &err);
+    assert_ok(train(t.dataset, options, NULL, NULL, &t.model, &err), &err);
     return t;
+}
+
+static struct trained train_kind(const struct architecture *architecture, size_t threads)
+{
+    const struct train_options options = small_options(architecture, threads);
+    return train_with(&options);
 }
 
 static void trained_done(struct trained *t)
@@ -217,6 +222,32 @@ static void test_experts(void **state)
     trained_done(&again);
 }
 
+/* Users with and without a history (u0 has none), of a shared bottom and of experts. */
+static void test_pooled_histories(void **state)
+{
+    (void)state;
+    static const enum architecture_kind KINDS[] = {ARCHITECTURE_SHARED, ARCHITECTURE_MMOE};
+    for (size_t k = 0; k < 2; k++) {
+        struct err err = ERR_INIT;
+        struct buf file = BUF_INIT;
+        struct train_options options = small_options(&(struct architecture){.kind = KINDS[k]}, 3);
+        options.max_epochs = 3;
+        options.pooled[options.n_pooled++] = "view";
+        options.pooled[options.n_pooled++] = "like";
+        struct trained t = train_with(&options);
+        options.threads = 1;
+        struct trained again = train_with(&options);
+        check_file(&t);
+        check_serving(&t);
+        assert_ok(model_encode(t.model, &file, &err), &err);
+        assert_ok(model_encode(again.model, &file, &err), &err);
+        assert_string_equal(t.model->hash, again.model->hash); /* threads do not matter */
+        buf_done(&file);
+        trained_done(&t);
+        trained_done(&again);
+    }
+}
+
 static void test_binary(void **state)
 {
     (void)state;
@@ -312,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_importances),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_experts),
+        cmocka_unit_test(test_pooled_histories),
         cmocka_unit_test(test_binary),
         cmocka_unit_test(test_importances_are_relative),
         cmocka_unit_test(test_importances_decide_the_order),

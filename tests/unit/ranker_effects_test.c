@@ -181,7 +181,7 @@ static void test_columns_that_repeat_ids_are_left_out(void **state)
     uint32_t rows[300 * FEATURES_MIN_ROWS];
     for (uint32_t i = 0; i < 300 * FEATURES_MIN_ROWS; i++)
         rows[i] = i;
-    assert_ok(features_new(dataset, rows, 300 * FEATURES_MIN_ROWS, &features, &err), &err);
+    assert_ok(features_new(dataset, rows, 300 * FEATURES_MIN_ROWS, 0, &features, &err), &err);
     assert_true(has_feature(features, "item"));
     assert_false(has_feature(features, "maker"));
     assert_true(has_feature(features, "shop"));

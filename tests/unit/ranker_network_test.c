@@ -1,12 +1,12 @@
-/* network, metrics: against formulas written down independently in double. */
+/* network: against formulas written down independently in double. */
 #include "tests/lib/check.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/core/mem.h"
-#include "ranker/metrics.h"
 #include "ranker/network.h"
+#include "ranker/pooled.h"
 #include "tests/golden/network.h"
 
 /* TOWER: two registers of the largest and a remainder. */
@@ -139,6 +139,71 @@ static void check_gradient(const struct network_shape *shape, bool weighted, uin
     network_work_done(&work);
 }
 
+enum { POOLED_WIDTH = 3, POOLED_AT = 2, TABLE_ROWS = 6 };
+
+/* The default, an item twice, many, one. */
+static size_t list_starts[] = {0, 1, 4, 9, 10};
+static uint32_t list_rows[] = {0, 2, 3, 2, 1, 2, 3, 4, 5, 5};
+static const struct pooled POOLED = {4, list_starts, list_rows};
+
+/* x with the means of the rows' lists in its inputs from POOLED_AT on. */
+static void reference_means(const double *table, double *x)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        const size_t first = list_starts[i % 4], end = list_starts[i % 4 + 1];
+        for (size_t j = 0; j < POOLED_WIDTH; j++) {
+            double sum = 0.0;
+            for (size_t k = first; k < end; k++)
+                sum += table[list_rows[k] * POOLED_WIDTH + j];
+            x[i * 7 + POOLED_AT + j] = sum / (double)(end - first);
+        }
+    }
+}
+
+/* Embeddings behind a mean of lists: from the loss to the table. */
+static void check_pooled_gradient(const struct network_shape *shape, uint64_t seed)
+{
+    struct err err = ERR_INIT;
+    struct problem p;
+    struct network_work work;
+    struct rng rng;
+    float gradient[MAX_PARAMETERS], dx[ROWS * 7], table[TABLE_ROWS * POOLED_WIDTH],
+        have[TABLE_ROWS * POOLED_WIDTH] = {0};
+    double theta[MAX_PARAMETERS], x[ROWS * 7], z[ROWS * 3], losses[3], at[TABLE_ROWS * POOLED_WIDTH];
+    rng_init(&rng, seed, 3, 4);
+    make_problem(&p, shape, seed);
+    for (size_t i = 0; i < TABLE_ROWS * POOLED_WIDTH; i++)
+        at[i] = (double)(table[i] = (float)rng_normal(&rng));
+    for (size_t i = 0; i < p.layout.n; i++)
+        theta[i] = (double)p.theta[i];
+    for (size_t i = 0; i < ROWS * 7; i++)
+        x[i] = (double)p.x[i];
+    reference_means(at, x);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        float *to = p.x + i * 7 + POOLED_AT;
+        pooled_mean(&POOLED, i % 4, table, POOLED_WIDTH, to);
+        for (size_t j = 0; j < POOLED_WIDTH; j++)
+            assert_close((double)to[j], x[i * 7 + POOLED_AT + j], 1e-6);
+    }
+    assert_ok(network_work_new(shape, ROWS, &work, &err), &err);
+    network_forward(shape, p.theta, p.x, ROWS, 0.0, NULL, &work);
+    network_backward(shape, p.theta, p.x, p.labels, NULL, ROWS, 1.0f / ROWS, &work, gradient, dx, losses);
+    for (uint32_t i = 0; i < ROWS; i++)
+        pooled_gradient(&POOLED, i % 4, dx + i * 7 + POOLED_AT, POOLED_WIDTH, have);
+    for (size_t i = 0; i < TABLE_ROWS * POOLED_WIDTH; i++) {
+        const double old = at[i], step = 1e-6;
+        at[i] = old + step;
+        reference_means(at, x);
+        const double up = reference_loss(&p, theta, x, false, z);
+        at[i] = old - step;
+        reference_means(at, x);
+        const double down = reference_loss(&p, theta, x, false, z);
+        at[i] = old;
+        assert_close((double)have[i], (up - down) / (2.0 * step), 1e-5);
+    }
+    network_work_done(&work);
+}
+
 static void test_gradient_is_the_difference_quotient(void **state)
 {
     (void)state;
@@ -147,6 +212,8 @@ static void test_gradient_is_the_difference_quotient(void **state)
         check_gradient(&SHAPE, true, seed);
         check_gradient(&EXPERTS, false, seed);
         check_gradient(&EXPERTS, true, seed);
+        check_pooled_gradient(&SHAPE, seed);
+        check_pooled_gradient(&EXPERTS, seed);
     }
 }
 
@@ -277,73 +344,6 @@ static void test_log_loss_is_stable(void **state)
     assert_close(network_sigmoid(1.7), 1.0 / (1.0 + exp(-1.7)), 1e-15);
 }
 
-/* Two steps by hand. */
-
-static void test_metrics(void **state)
-{
-    (void)state;
-    struct err err = ERR_INIT;
-    struct metrics m;
-    /* pairs (positive, negative): .7 beats .2 .7(half) .1, .3 beats .2 .1, .7 again: 2.5 + 2 + 2.5 of 9 */
-    const float p[] = {0.7f, 0.2f, 0.3f, 0.7f, 0.1f, 0.7f};
-    const uint32_t labels[] = {4, 3, 4, 0, 0, 4};
-    assert_ok(metrics_of(p, 1, labels, 2, 6, &m, &err), &err);
-    assert_int_equal(m.positives, 3);
-    assert_close(m.auc, 7.0 / 9.0, 1e-12);
-    assert_close(m.logloss, -(2 * log(0.7) + log(0.3) + log(0.8) + log(0.3) + log(0.9)) / 6.0, 1e-6);
-    assert_close(m.constant_logloss, log(2.0), 1e-12);
-    assert_close(m.expected_over_observed, 2.7 / 3.0, 1e-6);
-    /* 15 bins over 6 rows: one row each */
-    assert_close(m.ece, (0.1 + 0.2 + 0.7 + 0.3 + 0.3 + 0.7) / 6.0, 1e-6);
-    assert_ok(metrics_of(p, 1, labels, 5, 6, &m, &err), &err);
-    assert_true(isnan(m.auc) && isnan(m.expected_over_observed));
-}
-
-/* Bins hold many rows: errors within a bin cancel. */
-static void test_calibration_error_averages_in_bins(void **state)
-{
-    (void)state;
-    struct err err = ERR_INIT;
-    struct metrics m;
-    enum { N = METRICS_BINS * 4 };
-    float p[N];
-    uint32_t labels[N];
-    for (size_t i = 0; i < N; i++) {
-        p[i] = (float)(i / 4 + 1) / 32.0f;
-        labels[i] = i % 4 == 3;
-    }
-    assert_ok(metrics_of(p, 1, labels, 0, N, &m, &err), &err);
-    double expected = 0.0;
-    for (size_t b = 0; b < METRICS_BINS; b++)
-        expected += fabs((double)(b + 1) / 32.0 - 0.25) / METRICS_BINS;
-    assert_close(m.ece, expected, 1e-6);
-    for (size_t b = 0; b < METRICS_BINS; b++) {
-        assert_int_equal(m.bins[b].n, 4);
-        assert_int_equal(m.bins[b].positives, 1);
-        assert_close(m.bins[b].expected, (double)(b + 1) / 32.0, 1e-7);
-    }
-}
-
-/* The ends of Wilson's interval solve (x - p)^2 = z^2 x (1 - x) / n. */
-static void test_interval(void **state)
-{
-    (void)state;
-    double low, high;
-    metrics_interval(7, 40, &low, &high);
-    const double z = 1.959963984540054, p = 7.0 / 40.0;
-    assert_close((low - p) * (low - p), z * z * low * (1.0 - low) / 40.0, 1e-12);
-    assert_close((high - p) * (high - p), z * z * high * (1.0 - high) / 40.0, 1e-12);
-    assert_true(low < p && p < high);
-    metrics_interval(0, 40, &low, &high);
-    assert_close(low, 0.0, 0.0);
-    assert_close(high, z * z / (40.0 + z * z), 1e-12);
-    metrics_interval(40, 40, &low, &high);
-    assert_close(high, 1.0, 0.0);
-    metrics_interval(0, 0, &low, &high);
-    assert_close(low, 0.0, 0.0);
-    assert_close(high, 1.0, 0.0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,9 +352,6 @@ int main(void)
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_log_loss_is_stable),
-        cmocka_unit_test(test_interval),
-        cmocka_unit_test(test_metrics),
-        cmocka_unit_test(test_calibration_error_averages_in_bins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
