@@ -155,6 +155,40 @@ static void hill(const struct problem *p, const double *x, double *ret)
     ret[0] = -1.0 / (1.0 + sum);
 }
 
+static void griewank(const struct problem *p, const double *x, double *ret)
+{
+    double squares = 0.0, product = 1.0;
+    for (size_t k = 0; k < p->dim; k++) {
+        const double v = p->lo + x[k] * (p->hi - p->lo);
+        squares += v * v / 4000.0;
+        product *= cos(v / sqrt((double)(k + 1)));
+    }
+    ret[0] = squares - product + 1.0;
+}
+
+static void michalewicz(const struct problem *p, const double *x, double *ret)
+{
+    ret[0] = 0.0;
+    for (size_t k = 0; k < p->dim; k++) {
+        const double v = PI * x[k], wide = sin((double)(k + 1) * v * v / PI);
+        ret[0] -= sin(v) * pow(wide * wide, 3.0);
+    }
+}
+
+/* Of unequal height and width. */
+static void bumps(const struct problem *p, const double *x, double *ret)
+{
+    static const double HEIGHT[PROBLEM_BUMPS] = {1.0, 0.85, 0.7};
+    ret[0] = 0.0;
+    for (size_t i = 0; i < PROBLEM_BUMPS; i++) {
+        const double *center = p->bump + i * PROBLEM_MAX_DIM, *steep = center + PROBLEM_BUMPS * PROBLEM_MAX_DIM;
+        double sum = 0.0;
+        for (size_t k = 0; k < p->dim; k++)
+            sum += steep[k] * square(x[k] - center[k]);
+        ret[0] -= HEIGHT[i] * exp(-sum);
+    }
+}
+
 /* The guardrail rises towards the peak and is 0.15 over its limit there. */
 static void hill_guarded(const struct problem *p, const double *x, double *ret)
 {
@@ -189,6 +223,10 @@ static const struct entry {
     {"styblinski4", 4, 0, -5, 5, -156.66466281508, styblinski},
     {"shekel4", 4, 0, 0, 10, -10.5364431534836, shekel},
     {"cosine8", 8, 0, -1, 1, -0.8, cosine},
+    {"griewank4", 4, 0, -8, 10, 0.0, griewank},
+    {"michalewicz5", 5, 0, 0, 1, -4.687658179, michalewicz},
+    {"bumps3", 3, 0, 0, 1, (double)NAN, bumps},
+    {"bumps6", 6, 0, 0, 1, (double)NAN, bumps},
     {"wave2", 2, 0, 0, 1, (double)NAN, wave},
     {"wave5", 5, 0, 0, 1, (double)NAN, wave},
     {"wave10", 10, 0, 0, 1, (double)NAN, wave},
@@ -224,6 +262,20 @@ static bool feasible(const struct problem *p, const double *outcome)
             return false;
     }
     return true;
+}
+
+/* Places and steepnesses; the highest bump stands at the peak.  Numbers of its own, so that other problems keep theirs.
+ */
+static void draw_bumps(struct problem *p, uint64_t seed)
+{
+    struct rng rng;
+    rng_init(&rng, seed, rng_hash_text(p->name), 3);
+    for (size_t i = 0; i < PROBLEM_BUMPS; i++) {
+        for (size_t k = 0; k < p->dim; k++) {
+            p->bump[i * PROBLEM_MAX_DIM + k] = i == 0 ? p->peak[k] : 0.1 + 0.8 * rng_uniform(&rng);
+            p->bump[(PROBLEM_BUMPS + i) * PROBLEM_MAX_DIM + k] = 0.5 * exp(rng_uniform(&rng) * log(30.0));
+        }
+    }
 }
 
 /* What makes a function of a seed: frequencies of the wave, place and steepness of the hill. */
@@ -268,6 +320,17 @@ static void moments(struct problem *p, struct rng *rng, double *ret_x, double *r
         p->sd[k] = sqrt(squares[k] - sum[k] * sum[k]);
 }
 
+/* Takes the peak as a start where it is better. */
+static void try_peak(const struct problem *p, double *x, double *value)
+{
+    double outcome[1 + PROBLEM_MAX_CONSTRAINTS];
+    p->at(p, p->peak, outcome);
+    if (outcome[0] < *value && feasible(p, outcome)) {
+        *value = outcome[0];
+        memcpy(x, p->peak, sizeof p->peak);
+    }
+}
+
 static double search(const struct problem *p, struct rng *rng, double *x, double value)
 {
     enum { STEPS = 40000 };
@@ -296,7 +359,9 @@ bool problem_init(const char *name, uint64_t seed, struct problem *ret)
         .name = e->name, .at = e->at, .dim = e->dim, .n_constraints = e->n_constraints, .lo = e->lo, .hi = e->hi};
     rng_init(&rng, seed, rng_hash_text(name), 0);
     draw(ret, &rng);
+    draw_bumps(ret, seed);
     moments(ret, &rng, x, &value);
+    try_peak(ret, x, &value);
     ret->best = isnan(e->best) ? search(ret, &rng, x, value) : e->best;
     return true;
 }

@@ -6,11 +6,12 @@
  * steps that shrink); it is then an upper bound and a regret may fall a little below 0.
  *
  *   smooth, by name and dimension     branin 2, hartmann3, hartmann6, ackley5, levy4, rosenbrock4, styblinski4,
- *                                     shekel4, cosine8 (definitions: Surjanovic & Bingham, Virtual Library of
- *                                     Simulation Experiments, 2013; cosine8: Balandat et al. 2020)
+ *                                     shekel4, griewank4, michalewicz5, cosine8 (definitions: Surjanovic & Bingham,
+ *                                     Virtual Library of Simulation Experiments, 2013; cosine8: Balandat et al. 2020)
  *   another function for every seed   wave2, wave5, wave10 (random Fourier features of a squared exponential, a
  *                                     lengthscale of its own in every direction), hill3, hill6, hill12 (one curved
- *                                     peak off the middle on a plateau, the directions of unequal weight)
+ *                                     peak off the middle on a plateau, the directions of unequal weight), bumps3,
+ *                                     bumps6 (three bumps of heights 1, .85 and .7, places and widths of their own)
  *   constraints active at the optimum hartmann6a (sum x <= 1.5), gramacy2 (Gramacy et al. 2016), branin2a (Gelbart et
  *                                     al. 2014: a disc), guard4, guard8 (a hill whose flank is cut off by a smooth
  *                                     curved guardrail; another one for every seed) */
@@ -21,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PROBLEM_MAX_DIM = 12, PROBLEM_MAX_CONSTRAINTS = 2, PROBLEM_WAVES = 128 };
+enum { PROBLEM_MAX_DIM = 12, PROBLEM_MAX_CONSTRAINTS = 2, PROBLEM_WAVES = 128, PROBLEM_BUMPS = 3 };
 
 struct problem {
     const char *name;
@@ -32,6 +33,7 @@ struct problem {
     double best, mean, sd[1 + PROBLEM_MAX_CONSTRAINTS];
     double peak[PROBLEM_MAX_DIM], weight[PROBLEM_MAX_DIM];
     double wave[PROBLEM_WAVES * (PROBLEM_MAX_DIM + 1)]; /* frequencies and phase */
+    double bump[2 * PROBLEM_BUMPS * PROBLEM_MAX_DIM];   /* centres, then steepnesses */
 };
 
 /* The i-th name, NULL after the last. */
