@@ -304,6 +304,47 @@ static void test_kg_repeats_contenders(void **state)
     optimizer_free(o);
 }
 
+/* The next point after n told ones; NULL: the default acquisition. */
+static void next_after(size_t n, const char *acquisition, bool control_known, double *ret)
+{
+    const double control[DIM] = {0.5, 0.5, 0.5};
+    struct optimizer *o = make(&(struct optimizer_config){.dim = DIM,
+                                                          .n_outcomes = 1,
+                                                          .seed = 5,
+                                                          .control = control_known ? control : NULL,
+                                                          .control_known = control_known,
+                                                          .acquisition = acquisition});
+    struct err err = ERR_INIT;
+    struct rng rng;
+    double x[MAX * DIM];
+    rng_init(&rng, 4, 0, 0);
+    for (size_t i = 0; i < n * DIM; i++)
+        x[i] = rng_uniform(&rng);
+    const struct told t = measure(n, x, 1, 0.1, &rng);
+    assert_ok(tell(o, &t, &err), &err);
+    assert_ok(optimizer_ask(o, 1, 0, NULL, ret, &err), &err);
+    optimizer_free(o);
+}
+
+/* Every fourth point is the knowledge gradient's, counted through rounds of one; without a known control that is the
+ * default. */
+static void test_mixed(void **state)
+{
+    (void)state;
+    double mixed[DIM], log_nei[DIM], kg[DIM], unnamed[DIM];
+    for (size_t n = 8; n < 12; n++) {
+        next_after(n, "mixed", false, mixed);
+        next_after(n, "log-nei", false, log_nei);
+        next_after(n, "kg", false, kg);
+        next_after(n, NULL, false, unnamed);
+        assert_memory_equal(mixed, n % 4 == 3 ? kg : log_nei, sizeof mixed);
+        assert_memory_equal(mixed, unnamed, sizeof mixed);
+    }
+    next_after(11, NULL, true, unnamed);
+    next_after(11, "log-nei", true, log_nei);
+    assert_memory_equal(unnamed, log_nei, sizeof unnamed);
+}
+
 static void refuse_config(const struct optimizer_config *config, const char *text)
 {
     struct optimizer *o = NULL;
@@ -379,8 +420,8 @@ int main(void)
         cmocka_unit_test(test_known_control),         cmocka_unit_test(test_stopping),
         cmocka_unit_test(test_diagnostics),           cmocka_unit_test(test_pending),
         cmocka_unit_test(test_failed_and_unknown),    cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_kg_repeats_contenders), cmocka_unit_test(test_config_refused),
-        cmocka_unit_test(test_tell_refused),
+        cmocka_unit_test(test_kg_repeats_contenders), cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_config_refused),        cmocka_unit_test(test_tell_refused),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     return failed != 0 ? failed : mem_outstanding() != 0;

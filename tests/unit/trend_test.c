@@ -81,6 +81,31 @@ static void test_slopes(void **state)
     trend_free(trend);
 }
 
+/* Cosines of one coordinate each, with their slopes; fewer of them where there are many coordinates. */
+static void test_waves(void **state)
+{
+    (void)state;
+    enum { WIDE = 20 };
+    struct err err = ERR_INIT;
+    struct trend *trend = NULL;
+    const double x[DIM] = {0.77, 0.31, 0.45}, pi = 3.14159265358979323846;
+    double value[8 * DIM], slopes[8 * DIM * DIM];
+    assert_ok(trend_new_waves(DIM, &trend, &err), &err);
+    assert_int_equal(trend_n_features(trend), 8 * DIM);
+    trend_at(trend, 1, x, value);
+    trend_slopes(trend, x, slopes);
+    for (size_t j = 0; j < 8 * DIM; j++) {
+        const double h = (double)(j % 8 + 1), height = sqrt(2.0 / (DIM * h));
+        assert_close(value[j], height * cos(pi * h * x[j / 8]), 1e-13);
+        for (size_t k = 0; k < DIM; k++)
+            assert_close(slopes[j * DIM + k], k == j / 8 ? -pi * h * height * sin(pi * h * x[k]) : 0.0, 1e-12);
+    }
+    trend_free(trend);
+    assert_ok(trend_new_waves(WIDE, &trend, &err), &err);
+    assert_int_equal(trend_n_features(trend), 4 * WIDE);
+    trend_free(trend);
+}
+
 /* An error of the values is no step: without the nugget the noise would be followed. */
 static void test_jitter(void **state)
 {
@@ -505,6 +530,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interpolation),
         cmocka_unit_test(test_slopes),
+        cmocka_unit_test(test_waves),
         cmocka_unit_test(test_jitter),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_evidence),

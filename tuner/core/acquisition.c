@@ -11,7 +11,7 @@ static const struct acquisition *const KNOWN[] = {&ACQ_LOG_NEI, &ACQ_KG, &ACQ_MI
 enum status acquisition_find(const char *name, const struct acquisition **ret, struct err *err)
 {
     for (size_t i = 0; KNOWN[i] != NULL; i++) {
-        if (name == NULL || strcmp(name, KNOWN[i]->name) == 0) {
+        if (strcmp(name, KNOWN[i]->name) == 0) {
             *ret = KNOWN[i];
             return STATUS_OK;
         }

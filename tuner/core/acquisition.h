@@ -1,8 +1,8 @@
 /* acquisition.h - which points to try next: named strategies, one per file.
  *
- *   log-nei    acq_log_nei.c   noisy expected improvement under constraints, the default
+ *   mixed      acq_mixed.c     three of four points by log-nei, one by kg; the default without a known control
+ *   log-nei    acq_log_nei.c   noisy expected improvement under constraints; the default with one (campaigns)
  *   kg         acq_kg.c        knowledge gradient: what improves the recommendation
- *   mixed      acq_mixed.c     half of a batch each by these two
  *   thompson   acq_thompson.c  the highest points of posterior sample paths
  *   ucb        acq_ucb.c       upper confidence bound, the rest of the batch pure exploration
  *
@@ -35,7 +35,7 @@ struct acquisition {
 
 extern const struct acquisition ACQ_LOG_NEI, ACQ_KG, ACQ_MIXED, ACQ_THOMPSON, ACQ_UCB;
 
-/* NULL name: the default.  STATUS_INVALID names the known ones. */
+/* STATUS_INVALID names the known ones. */
 MUST_CHECK enum status acquisition_find(const char *name, const struct acquisition **ret, struct err *err);
 
 /* Pieces that strategies share. */

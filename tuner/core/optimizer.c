@@ -27,6 +27,8 @@ struct optimizer {
     struct observations observations;
     struct surrogate *surrogate[OPTIMIZER_MAX_OUTCOMES]; /* NULL: to be fitted; behind the outcomes the bound, if any */
     bool bounded;
+    struct surrogate *panel; /* of the objective, without a known control; NULL: to be fitted */
+    const struct surrogate *judges[OPTIMIZER_MAX_OUTCOMES];
 };
 
 static enum status check_config(const struct optimizer_config *config, struct err *err)
@@ -83,7 +85,8 @@ enum status optimizer_new(const struct optimizer_config *config, struct optimize
 {
     const struct acquisition *acquisition;
     TRY(check_config(config, err));
-    TRY(acquisition_find(config->acquisition, &acquisition, err));
+    const char *fallback = config->control_known ? "log-nei" : "mixed";
+    TRY(acquisition_find(config->acquisition != NULL ? config->acquisition : fallback, &acquisition, err));
     struct optimizer *o = mem_alloc(1, sizeof *o);
     if (o == NULL)
         return err_no_memory(err);
@@ -100,6 +103,8 @@ enum status optimizer_new(const struct optimizer_config *config, struct optimize
 
 static void forget_models(struct optimizer *o)
 {
+    surrogate_free(o->panel);
+    o->panel = NULL;
     for (size_t k = 0; k < o->n_outcomes; k++) {
         surrogate_free(o->surrogate[k]);
         o->surrogate[k] = NULL;
@@ -145,7 +150,7 @@ static enum status fit_bound(const struct optimizer *o, size_t n, const double *
     if (cov == NULL)
         return err_no_memory(err);
     const struct optimizer_round round = {.n = n, .x = x, .y = value, .cov = cov};
-    const struct surrogate_options options = {o->hyper_prior, o->control, false, NULL};
+    const struct surrogate_options options = {.hyper_prior = o->hyper_prior, .control = o->control};
     struct observations points;
     observations_init(&points, o->dim, 1);
     enum status s = observations_add(&points, &round, err);
@@ -174,13 +179,20 @@ enum status optimizer_bound(struct optimizer *o, size_t n, const double *x, cons
     return STATUS_OK;
 }
 
+static struct surrogate_options surrogate_options_of(const struct optimizer *o)
+{
+    return (struct surrogate_options){.hyper_prior = o->hyper_prior,
+                                      .control = o->control_known ? o->control : NULL,
+                                      .round_effect = o->round_variance,
+                                      .trend = o->trend};
+}
+
 /* Models for what was told, kept until the next tell. */
 static enum status refresh(struct optimizer *o, struct err *err)
 {
     if (!surrogate_possible(&o->observations))
         return err_set(err, STATUS_INVALID, "no result has been told yet: tell at least one");
-    const struct surrogate_options options = {o->hyper_prior, o->control_known ? o->control : NULL, o->round_variance,
-                                              o->trend};
+    const struct surrogate_options options = surrogate_options_of(o);
     for (size_t k = 0; k < o->n_outcomes; k++) {
         if (o->surrogate[k] != NULL)
             continue;
@@ -209,6 +221,26 @@ static struct acquisition_problem bounded_problem_of(const struct optimizer *o)
     struct acquisition_problem problem = problem_of(o);
     problem.n_outcomes += o->bounded;
     return problem;
+}
+
+/* As refresh, and what judges which point is best: the panel where it is used (surrogate.h). */
+static enum status refresh_judges(struct optimizer *o, struct acquisition_problem *ret_problem, struct err *err)
+{
+    TRY(refresh(o, err));
+    *ret_problem = problem_of(o);
+    if (o->control_known)
+        return STATUS_OK;
+    struct surrogate_options options = surrogate_options_of(o);
+    options.panel = true;
+    if (o->panel == NULL) {
+        const enum status s = surrogate_fit(&o->observations, 0, &options, &o->panel, err);
+        if (s != STATUS_OK)
+            return err_wrap(err, s, "fit of the panel");
+    }
+    for (size_t k = 0; k < o->n_outcomes; k++)
+        o->judges[k] = k == 0 ? o->panel : o->surrogate[k];
+    ret_problem->outcome = o->judges;
+    return STATUS_OK;
 }
 
 /* Before there is a model: points skip .. skip + n - 1 of [control unless it is known, Sobol ...]. */
@@ -331,8 +363,8 @@ enum status optimizer_recommend(struct optimizer *optimizer, size_t n_candidates
     }
     if (x != NULL)
         TRY(check_points(optimizer, n_candidates, x, err));
-    TRY(refresh(optimizer, err));
-    const struct acquisition_problem problem = problem_of(optimizer);
+    struct acquisition_problem problem;
+    TRY(refresh_judges(optimizer, &problem, err));
     if (x != NULL)
         TRY(recommend_among(&problem, n_candidates, x, NULL, &r, err));
     else
@@ -358,8 +390,8 @@ enum status optimizer_best(struct optimizer *optimizer, struct optimizer_choice 
         choose_control(optimizer, ret);
         return STATUS_OK;
     }
-    TRY(refresh(optimizer, err));
-    const struct acquisition_problem problem = problem_of(optimizer);
+    struct acquisition_problem problem;
+    TRY(refresh_judges(optimizer, &problem, err));
     TRY(recommend_anywhere(&problem, x, &r, err));
     r.index = 0;
     if (falls_back(optimizer, &r)) {

@@ -36,7 +36,7 @@ struct optimizer_config {
     const double *thresholds; /* [n_outcomes - 1], NULL: zeros */
     const uint32_t *levels;   /* [dim] number of equally spaced values of an integer parameter, 0: continuous; NULL */
     const char *hyper_prior;  /* "dimension-scaled" (default) or "gamma"; NULL: default (gp_hyper.h) */
-    const char *acquisition;  /* "log-nei" (default), "thompson", "ucb"; NULL: default (acquisition.h) */
+    const char *acquisition;  /* a name of acquisition.h; NULL: its default */
 };
 
 struct optimizer;

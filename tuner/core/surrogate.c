@@ -12,6 +12,14 @@ static const double FAILED_SD = 0.3;
 static const double MEAN_SD = 1.0;
 enum { WARP_FROM = 8, THIN_TO = 128 }; /* observations */
 enum { N_STARTS = 2 };
+enum { PANEL_MOST = 256 }; /* observations; with more the models agree, and their fits take seconds */
+
+/* Of a panel; the first alone where there is none. */
+static const struct member {
+    enum kernel_kind kernel;
+    bool waves;
+} PANEL[] = {{KERNEL_MATERN52, false}, {KERNEL_SE, false}, {KERNEL_MATERN52, true}};
+enum { N_PANEL = sizeof PANEL / sizeof *PANEL };
 
 bool surrogate_possible(const struct observations *observations)
 {
@@ -28,6 +36,7 @@ void surrogate_free(struct surrogate *surrogate)
         return;
     for (size_t i = 0; i < surrogate->n_models; i++)
         gp_free(surrogate->model[i]);
+    trend_free(surrogate->waves);
     mem_free(surrogate->x);
     mem_free(surrogate->y);
     mem_free(surrogate->noise);
@@ -178,41 +187,75 @@ static void fill(struct surrogate *s, const struct observations *o, size_t outco
 
 /* With many points the starts are climbed on a part of them, and the better end goes on with all. */
 static enum status find_hyper(const struct gp_data *data, struct gp_work *work, const struct surrogate_options *options,
-                              bool round_effect, struct hyper_fit *ret, struct err *err)
+                              enum kernel_kind kernel, bool round_effect, struct hyper_fit *ret, struct err *err)
 {
     struct hyper_prior prior;
     struct thin thin;
     struct gp_work *part = NULL;
     TRY(hyper_prior_init(&prior, options->hyper_prior, data, round_effect, err));
     if (data->n <= THIN_TO)
-        return hyper_map(work, &prior, KERNEL_MATERN52, N_STARTS, ret, err);
+        return hyper_map(work, &prior, kernel, N_STARTS, ret, err);
     enum status s = thin_init(&thin, data, THIN_TO, err);
     if (s == STATUS_OK)
         s = gp_work_new(&thin.data, &part, err);
     if (s == STATUS_OK)
-        s = hyper_map(part, &prior, KERNEL_MATERN52, N_STARTS, ret, err);
+        s = hyper_map(part, &prior, kernel, N_STARTS, ret, err);
     if (s == STATUS_OK)
-        s = hyper_map(work, &prior, KERNEL_MATERN52, 0, ret, err);
+        s = hyper_map(work, &prior, kernel, 0, ret, err);
     gp_work_free(part);
     thin_done(&thin);
     return s;
 }
 
-static enum status fit_models(struct surrogate *s, const struct surrogate_options *options, struct err *err)
+/* One more model, with the logarithm of its posterior density as its weight. */
+static enum status fit_member(struct surrogate *s, const struct member *member, const struct surrogate_options *options,
+                              struct err *err)
 {
     struct gp_work *work = NULL;
     struct hyper_fit fit;
-    const bool round_effect = options->round_effect && s->data.n_rounds > 1;
-    TRY(gp_work_new(&s->data, &work, err));
-    enum status status = find_hyper(&s->data, work, options, round_effect, &fit, err);
-    if (status == STATUS_OK)
-        status = gp_fit(work, &fit.hyper, &s->model[0], err);
-    if (status == STATUS_OK) {
-        s->n_models = 1;
-        s->weight[0] = 1.0;
+    struct gp_data data = s->data;
+    const bool round_effect = options->round_effect && data.n_rounds > 1;
+    if (member->waves) {
+        data.trend = s->waves;
+        data.trend_unit = 1.0;
     }
+    TRY(gp_work_new(&data, &work, err));
+    enum status status = find_hyper(&data, work, options, member->kernel, round_effect, &fit, err);
+    if (status == STATUS_OK)
+        status = gp_fit(work, &fit.hyper, &s->model[s->n_models], err);
+    if (status == STATUS_OK)
+        s->weight[s->n_models++] = fit.log_posterior;
     gp_work_free(work);
     return status;
+}
+
+/* Weights from their logarithms. */
+static void weigh_models(struct surrogate *s)
+{
+    double top = -HUGE_VAL, sum = 0.0;
+    for (size_t i = 0; i < s->n_models; i++)
+        top = fmax(top, s->weight[i]);
+    for (size_t i = 0; i < s->n_models; i++) {
+        s->weight[i] = exp(0.5 * (s->weight[i] - top));
+        sum += s->weight[i];
+    }
+    for (size_t i = 0; i < s->n_models; i++)
+        s->weight[i] /= sum;
+}
+
+/* A member of the panel, not the first, that has no positive density is left out. */
+static enum status fit_models(struct surrogate *s, const struct surrogate_options *options, struct err *err)
+{
+    TRY(fit_member(s, &PANEL[0], options, err));
+    if (options->panel && options->control == NULL && s->data.n <= PANEL_MOST) {
+        TRY(trend_new_waves(s->data.dim, &s->waves, err));
+        for (size_t i = 1; i < N_PANEL; i++) {
+            if (fit_member(s, &PANEL[i], options, NULL) == STATUS_NO_MEMORY)
+                return err_no_memory(err);
+        }
+    }
+    weigh_models(s);
+    return STATUS_OK;
 }
 
 enum status surrogate_fit(const struct observations *observations, size_t outcome,

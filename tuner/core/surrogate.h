@@ -4,6 +4,13 @@
  * center and scale are mean and standard deviation of the values told (with a known control: 0 and their root mean
  * square).  A failed point is taken into the objective as a bad one, at the lowest value told with a standard deviation
  * of 0.3 in standardised units; outcomes of constraints leave it out.
+ *
+ * One model is fitted, Matern 5/2.  Where the question is only which point is best (optimizer_best, _recommend) a panel
+ * of three judges: Matern 5/2, the squared exponential, and Matern 5/2 with a sum of functions of single coordinates
+ * (trend_new_waves), weighted by
+ *     w_i ~ (p(y | theta_i) p(theta_i)) ^ 1/2        theta_i the maximum of each
+ * The power: a maximum stands for its surroundings, so the odds between models are tempered (fractional Bayes factors,
+ * O'Hagan 1995).  The panel is used up to PANEL_MOST observations, for outcomes without a known control.
  * Thread: immutable once fitted. */
 #ifndef TRIMTAB_TUNER_CORE_SURROGATE_H
 #define TRIMTAB_TUNER_CORE_SURROGATE_H
@@ -18,6 +25,7 @@ struct surrogate_options {
     const double *control; /* NULL: f(control) = 0 is not known */
     bool round_effect;
     const struct trend *trend; /* NULL: none; must outlive the surrogate */
+    bool panel;                /* several models */
 };
 
 struct surrogate {
@@ -25,6 +33,7 @@ struct surrogate {
     size_t n_models;
     double weight[SURROGATE_MAX_MODELS]; /* sum 1 */
     struct gp *model[SURROGATE_MAX_MODELS];
+    struct trend *waves; /* of the panel; NULL: none */
     struct gp_data data; /* standardised; the arrays below */
     double *x, *y, *noise;
     bool *unknown;

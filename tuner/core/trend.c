@@ -9,10 +9,12 @@
 
 static const double LENGTH[] = {0.25, 0.5, 1.0, 2.0}; /* times sqrt(dim) */
 static const double NUGGET = 1e-4;                    /* of the variance */
+static const double PI = 3.14159265358979323846;
 enum { N_LENGTHS = sizeof LENGTH / sizeof *LENGTH };
 
 struct trend {
     size_t dim, n_features, n;
+    size_t n_waves; /* of each coordinate; 0: previews, below */
     double inv_length, error;
     double *x;                         /* [n * dim] */
     double *weight;                    /* [n * n_features] inverse kernel times centred values */
@@ -49,9 +51,36 @@ static void correlate(const struct trend *trend, const double *x, double *ret_k,
     kernel_shape(KERNEL_MATERN52, trend->n, ret_k, ret_k, ret_slope);
 }
 
+static double wave_height(const struct trend *trend, size_t h)
+{
+    return sqrt(2.0 / ((double)trend->dim * (double)(h + 1)));
+}
+
+static void waves_at(const struct trend *trend, size_t m, const double *x, double *ret)
+{
+    for (size_t i = 0; i < m * trend->dim; i++) {
+        for (size_t h = 0; h < trend->n_waves; h++)
+            *ret++ = wave_height(trend, h) * cos(PI * (double)(h + 1) * x[i]);
+    }
+}
+
+static void wave_slopes(const struct trend *trend, const double *x, double *ret_jacobian)
+{
+    for (size_t k = 0; k < trend->dim; k++) {
+        for (size_t h = 0; h < trend->n_waves; h++) {
+            const double rate = PI * (double)(h + 1);
+            ret_jacobian[(k * trend->n_waves + h) * trend->dim + k] = -rate * wave_height(trend, h) * sin(rate * x[k]);
+        }
+    }
+}
+
 void trend_at(const struct trend *trend, size_t m, const double *x, double *ret)
 {
     double k[TREND_MAX_POINTS];
+    if (trend->n_waves > 0) {
+        waves_at(trend, m, x, ret);
+        return;
+    }
     for (size_t p = 0; p < m; p++) {
         double *to = ret + p * trend->n_features;
         correlate(trend, x + p * trend->dim, k, NULL);
@@ -70,8 +99,12 @@ void trend_slopes(const struct trend *trend, const double *x, double *ret_jacobi
     double k[TREND_MAX_POINTS], slope[TREND_MAX_POINTS];
     const size_t dim = trend->dim;
     const double factor = 2.0 * trend->inv_length * trend->inv_length;
-    correlate(trend, x, k, slope);
     memset(ret_jacobian, 0, trend->n_features * dim * sizeof *ret_jacobian);
+    if (trend->n_waves > 0) {
+        wave_slopes(trend, x, ret_jacobian);
+        return;
+    }
+    correlate(trend, x, k, slope);
     for (size_t i = 0; i < trend->n; i++) {
         for (size_t h = 0; h < trend->n_features; h++) {
             const double w = factor * slope[i] * trend->weight[i * trend->n_features + h];
@@ -149,9 +182,9 @@ static enum status choose_length(struct trend *trend, const double *value, struc
 
 static enum status check(size_t dim, size_t n_features, size_t n, const double *x, const double *value, struct err *err)
 {
-    if (n_features < 1 || n_features > TREND_MAX_FEATURES || n < 2 || n > TREND_MAX_POINTS)
+    if (n_features < 1 || n_features > TREND_MAX_PREVIEWS || n < 2 || n > TREND_MAX_POINTS)
         return err_set(err, STATUS_INVALID, "%zu previews of %zu features: allowed are 2 to %d of 1 to %d", n,
-                       n_features, TREND_MAX_POINTS, TREND_MAX_FEATURES);
+                       n_features, TREND_MAX_POINTS, TREND_MAX_PREVIEWS);
     for (size_t i = 0; i < n * dim; i++) {
         if (!(fabs(x[i]) <= 1000.0))
             return err_set(err, STATUS_INVALID, "previewed point %zu: coordinate %zu is %g: allowed are -1000 to 1000",
@@ -191,6 +224,18 @@ enum status trend_new(size_t dim, size_t n_features, size_t n, const double *x, 
     double at_control[TREND_MAX_FEATURES];
     trend_at(trend, 1, control, at_control);
     memcpy(trend->offset, at_control, n_features * sizeof *at_control);
+    *ret = trend;
+    return STATUS_OK;
+}
+
+enum status trend_new_waves(size_t dim, struct trend **ret, struct err *err)
+{
+    struct trend *trend = mem_alloc(1, sizeof *trend);
+    if (trend == NULL)
+        return err_no_memory(err);
+    trend->dim = dim;
+    trend->n_waves = TREND_MAX_FEATURES / dim < TREND_MAX_WAVES ? TREND_MAX_FEATURES / dim : TREND_MAX_WAVES;
+    trend->n_features = dim * trend->n_waves;
     *ret = trend;
     return STATUS_OK;
 }

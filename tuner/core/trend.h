@@ -11,7 +11,11 @@
  * Between the previewed points the functions are interpolated: one Gaussian process each, of the same Matern-5/2 kernel
  * with a lengthscale that leave-one-out predictions choose (Rasmussen & Williams 2006, eq. 5.12), a nugget for the
  * steps that orders of finitely many requests make, and the value at the control subtracted.
- * Thread: immutable, may be shared. */
+ *
+ * The same place in the model takes functions of another kind (trend_new_waves): cosines of one coordinate each, so
+ * that f is a sum of functions of single coordinates, learnt from few points whatever the dimension, and a rest (an
+ * additive Gaussian process, Duvenaud, Nickisch & Rasmussen 2011, first order, in its spectral form).  One of the
+ * models that judge which point is best has them (surrogate.h). Thread: immutable, may be shared. */
 #ifndef TRIMTAB_TUNER_CORE_TREND_H
 #define TRIMTAB_TUNER_CORE_TREND_H
 
@@ -19,7 +23,7 @@
 
 #include "base/core/err.h"
 
-enum { TREND_MAX_FEATURES = 32, TREND_MAX_POINTS = 512 };
+enum { TREND_MAX_FEATURES = 96, TREND_MAX_PREVIEWS = 32, TREND_MAX_POINTS = 512, TREND_MAX_WAVES = 8 };
 
 struct trend;
 
@@ -27,6 +31,9 @@ struct trend;
  * lengthscale that is tried.  STATUS_INVALID (sizes, not finite), STATUS_NOT_PD, STATUS_NO_MEMORY. */
 MUST_CHECK enum status trend_new(size_t dim, size_t n_features, size_t n, const double *x, const double *value,
                                  const double *control, struct trend **ret, struct err *err);
+/* g_kh(x) = sqrt(2 / (dim h)) cos(pi h x_k), h = 1 .. 8, or fewer where dim is more than 12: at most TREND_MAX_FEATURES
+ * together.  dim 1 .. TREND_MAX_FEATURES. */
+MUST_CHECK enum status trend_new_waves(size_t dim, struct trend **ret, struct err *err);
 void trend_free(struct trend *trend); /* NULL is fine */
 
 size_t trend_n_features(const struct trend *trend); /* NULL: 0 */
