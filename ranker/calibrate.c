@@ -231,6 +231,11 @@ struct calibration calibration_constant(double probability)
         .kind = CALIBRATION_PLATT, .keep = 1.0, .intercept = log(probability / (1.0 - probability))};
 }
 
+bool calibration_is_constant(const struct calibration *c)
+{
+    return c->kind == CALIBRATION_PLATT && fpclassify(c->slope) == FP_ZERO;
+}
+
 void calibration_done(struct calibration *c)
 {
     mem_free(c->knots);
@@ -249,4 +254,19 @@ bool calibration_valid(const struct calibration *c)
             return false;
     }
     return true;
+}
+
+void calibration_moments(const struct calibration *c, const float *z, size_t stride, size_t n, double *ret_mean,
+                         double *ret_sd)
+{
+    double sum = 0.0, squares = 0.0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)calibration_probability(c, (double)z[i * stride]);
+    const double mean = sum / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        const double p = (double)calibration_probability(c, (double)z[i * stride]);
+        squares += (p - mean) * (p - mean);
+    }
+    *ret_mean = mean;
+    *ret_sd = sqrt(squares / (double)n);
 }

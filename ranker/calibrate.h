@@ -56,11 +56,16 @@ MUST_CHECK enum status calibration_fit(enum calibration_kind kind, double keep, 
                                        struct err *err);
 /* Always p = probability: for a head that cannot be learnt; 0 < probability < 1. */
 struct calibration calibration_constant(double probability);
+/* Whether it is one of these. */
+bool calibration_is_constant(const struct calibration *calibration);
 void calibration_done(struct calibration *calibration);
 /* Whether the numbers are ones that calibration_fit() can give. */
 bool calibration_valid(const struct calibration *calibration);
 /* Of an uncorrected logit.  Strictly inside (0, 1), also as a float and for a z that is not a number; never falls with
  * z unless the slope is negative. */
 float calibration_probability(const struct calibration *calibration, double z);
+/* Mean and standard deviation (over n) of the probabilities of the logits z[i * stride]; n > 0. */
+void calibration_moments(const struct calibration *calibration, const float *z, size_t stride, size_t n,
+                         double *ret_mean, double *ret_sd);
 
 #endif

@@ -252,18 +252,9 @@ static enum status measure_heads(struct session *t)
     const struct learnt learnt = {model->theta, model->embeddings, &model->effects};
     if (s == STATUS_OK)
         s = samples_predict(&held, &model->shape, &learnt, t->workers, z, t->err);
-    for (size_t h = 0; s == STATUS_OK && h < n_heads; h++) {
-        double sum = 0.0, squares = 0.0;
-        for (size_t i = 0; i < t->lesson.held.n; i++)
-            sum += (double)calibration_probability(&model->heads[h].calibration, (double)z[i * n_heads + h]);
-        const double mean = sum / (double)t->lesson.held.n;
-        for (size_t i = 0; i < t->lesson.held.n; i++) {
-            const double p = (double)calibration_probability(&model->heads[h].calibration, (double)z[i * n_heads + h]);
-            squares += (p - mean) * (p - mean);
-        }
-        model->heads[h].mean = mean;
-        model->heads[h].sd = sqrt(squares / (double)t->lesson.held.n);
-    }
+    for (size_t h = 0; s == STATUS_OK && h < n_heads; h++)
+        calibration_moments(&model->heads[h].calibration, z + h, n_heads, t->lesson.held.n, &model->heads[h].mean,
+                            &model->heads[h].sd);
     samples_done(&held);
     mem_free(z);
     return s;

@@ -4,10 +4,12 @@
 
 #include "base/core/opt.h"
 
-extern const struct opt IMPORT_OPTIONS[], TRAIN_OPTIONS[], EVALUATE_OPTIONS[], BENCH_OPTIONS[], EXPLAIN_OPTIONS[];
+extern const struct opt IMPORT_OPTIONS[], TRAIN_OPTIONS[], EVALUATE_OPTIONS[], CALIBRATE_OPTIONS[], BENCH_OPTIONS[],
+    EXPLAIN_OPTIONS[];
 int command_import(int n, char **operands);
 int command_train(int n, char **operands);
 int command_evaluate(int n, char **operands);
+int command_calibrate(int n, char **operands);
 int command_bench(int n, char **operands);
 int command_explain(int n, char **operands);
 

@@ -5,6 +5,8 @@ static const struct opt_command COMMANDS[] = {
     {"train", "DATASET", "train and calibrate a model", TRAIN_OPTIONS, 1, 1, command_train},
     {"evaluate", "MODEL DATASET", "how good its probabilities are, head by head", EVALUATE_OPTIONS, 2, 2,
      command_evaluate},
+    {"calibrate", "MODEL DATASET", "fit the calibration of a trained model on a newer day", CALIBRATE_OPTIONS, 2, 2,
+     command_calibrate},
     {"explain", "MODEL DATASET USER ITEM...", "one request: each head's probability, its part of the utility, the rank",
      EXPLAIN_OPTIONS, 4, -1, command_explain},
     {"bench", "[MODEL [DATASET]]", "how long scoring takes, with the machine's kernel and the reference", BENCH_OPTIONS,

@@ -41,6 +41,18 @@ echo nobody >"$work/ids"
 run 1 train "$work/dataset" --out "$work/other" --leave-out "$work/ids"; says "$work/ids: line 1: \"nobody\" is not a user of the dataset"
 [ ! -e "$work/other" ] || fail "a model was written"
 
+# --- calibrated again on a later day
+run 2 calibrate "$work/model" "$work/dataset" --day 20240505; says "--out MODEL is missing"
+run 2 calibrate "$work/model" "$work/dataset" --out "$work/newer"; says "--day yyyymmdd is missing"
+run 2 calibrate "$work/model" "$work/dataset" --out "$work/newer" --day 20240501..20240502; says "one day, yyyymmdd, is expected"
+run 2 calibrate "$work/model" "$work/dataset" --out "$work/newer" --day 20240501 --calibration beta; says "none, platt or isotonic is expected"
+run 1 calibrate "$work/model" "$work/dataset" --out "$work/newer" --day 19990101; says "no impressions in the days 19990101..19990101"
+[ ! -e "$work/newer" ] || fail "a model was written"
+day=20220426
+run 0 calibrate "$work/model" "$work/dataset" --out "$work/newer" --day "$day" --calibration isotonic; says "exp/obs before, after"; says "model "
+run 0 evaluate "$work/newer" "$work/dataset" --days "$day" --json
+holds '.heads.click.expected_over_observed > 0.98 and .heads.click.expected_over_observed < 1.02'
+
 # --- calibration and sampled negatives
 run 2 train "$work/dataset" --out "$work/other" --calibration beta; says "--calibration beta: none, platt or isotonic is expected"
 for wrong in 0 1.5 x click=0 click; do
