@@ -93,7 +93,30 @@ static enum status insert(struct db_stmt *stmt, int64_t seq, struct err *err)
     return db_run(stmt, err);
 }
 
-static enum status commits(struct db *db, int64_t rows_a_commit, double seconds, int64_t *ret_rows, struct err *err)
+enum { TIMES_MAX = 100000 };
+
+struct commits {
+    int64_t rows;
+    size_t n; /* transactions, the first TIMES_MAX of which are timed */
+    double ms[TIMES_MAX];
+};
+
+static enum status commit_rows(struct db *db, struct db_stmt *stmt, int64_t rows, struct commits *c, struct err *err)
+{
+    const int64_t start_ns = clock_monotonic_ns();
+    enum status s = db_begin(db, err);
+    for (int64_t i = 0; i < rows && s == STATUS_OK; i++)
+        s = insert(stmt, c->rows++, err);
+    if (s == STATUS_OK)
+        s = db_commit(db, err);
+    if (s == STATUS_OK && db_wal_bytes(db) > DB_WAL_MAX)
+        s = db_checkpoint(db, false, err);
+    if (c->n < TIMES_MAX)
+        c->ms[c->n++] = (double)(clock_monotonic_ns() - start_ns) * 1e-6;
+    return s;
+}
+
+static enum status commits(struct db *db, int64_t rows_a_commit, double seconds, struct commits *ret, struct err *err)
 {
     static const char SQL[] = "INSERT INTO events(round, seq, key, unit, type, value, at_ms, age_ms, item, position) "
                               "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -101,17 +124,16 @@ static enum status commits(struct db *db, int64_t rows_a_commit, double seconds,
     const int64_t start_ns = clock_monotonic_ns();
     TRY(db_prepare(db, SQL, &stmt, err));
     enum status s = STATUS_OK;
-    for (*ret_rows = 0; s == STATUS_OK && (double)(clock_monotonic_ns() - start_ns) < seconds * 1e9;) {
-        s = db_begin(db, err);
-        for (int64_t i = 0; i < rows_a_commit && s == STATUS_OK; i++)
-            s = insert(stmt, (*ret_rows)++, err);
-        if (s == STATUS_OK)
-            s = db_commit(db, err);
-        if (s == STATUS_OK && db_wal_bytes(db) > DB_WAL_MAX)
-            s = db_checkpoint(db, false, err);
-    }
+    while (s == STATUS_OK && (double)(clock_monotonic_ns() - start_ns) < seconds * 1e9)
+        s = commit_rows(db, stmt, rows_a_commit, ret, err);
     db_finish(stmt);
     return s;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
 }
 
 struct ceiling_sqlite ceiling_sqlite_run(const char *folder, int64_t rows_a_commit, double seconds)
@@ -119,16 +141,20 @@ struct ceiling_sqlite ceiling_sqlite_run(const char *folder, int64_t rows_a_comm
     char path[300], beside[310];
     struct err err = ERR_INIT;
     struct db *db = NULL;
-    int64_t rows = 0;
+    static struct commits c;
+    c.n = 0;
+    c.rows = 0;
     snprintf(path, sizeof path, "%s/ceiling.db", folder);
     if (db_open(path, SCHEMA_STEPS, SCHEMA_N_STEPS, &db, &err) != STATUS_OK)
         die("database", &err);
     const double cpu = cpu_seconds();
     const int64_t start_ns = clock_monotonic_ns();
-    if (commits(db, rows_a_commit, seconds, &rows, &err) != STATUS_OK)
+    if (commits(db, rows_a_commit, seconds, &c, &err) != STATUS_OK)
         die("commits", &err);
     const double wall = (double)(clock_monotonic_ns() - start_ns) * 1e-9;
-    const struct ceiling_sqlite result = {(double)rows / wall, (cpu_seconds() - cpu) / (double)rows * 1e6};
+    qsort(c.ms, c.n, sizeof *c.ms, compare);
+    const struct ceiling_sqlite result = {(double)c.rows / wall, (cpu_seconds() - cpu) / (double)c.rows * 1e6,
+                                          c.ms[c.n / 2], c.ms[c.n * 99 / 100]};
     db_close(db);
     static const char *const ENDS[] = {"", "-wal", "-shm"};
     for (size_t i = 0; i < 3; i++) {

@@ -12,6 +12,7 @@ void ceiling_http_stop(pid_t server);
 
 struct ceiling_sqlite {
     double rows_per_second, cpu_us; /* cpu_us: a row */
+    double ms_median, ms_p99;       /* of a transaction, its checkpoint included */
 };
 /* Rows of the events table, rows_a_commit a transaction, synchronous=FULL, in a file beside `folder`, for so long. */
 struct ceiling_sqlite ceiling_sqlite_run(const char *folder, int64_t rows_a_commit, double seconds);

@@ -44,6 +44,9 @@ static void migrates_stores_and_refuses(void **state)
     assert_true(row);
     assert_close(db_column_real(stmt, 0), 0.7351, 0);
     assert_string_equal(db_column_text(stmt, 1), "kappa");
+    assert_ok(db_exec(db, "INSERT INTO t(x) VALUES(0.2)", &err), &err);
+    assert_refused(db_checkpoint(db, false, &err), STATUS_UNAVAILABLE, &err, "a reader holds back 2 of");
+    assert_refused(db_checkpoint(db, true, &err), STATUS_UNAVAILABLE, &err, "locked");
     db_finish(stmt);
     db_close(other);
     assert_true(db_wal_bytes(db) > 0);

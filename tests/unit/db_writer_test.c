@@ -90,7 +90,9 @@ static void an_idle_writer_empties_the_wal(void **state)
     rmdir(folder);
 }
 
-/* A database whose jobs write sixteen pages each, eight jobs a commit. */
+enum { MB_MAX = DB_WAL_MAX >> 20 };
+
+/* A database whose jobs write sixteen pages each, sixteen jobs a commit. */
 struct pages_lab {
     char folder[32], path[64], wal[64];
     struct db_writer *writer;
@@ -107,7 +109,7 @@ static void pages_lab_start(struct pages_lab *lab)
     snprintf(lab->path, sizeof lab->path, "%s/a.db", lab->folder);
     snprintf(lab->wal, sizeof lab->wal, "%s/a.db-wal", lab->folder);
     assert_ok(db_open(lab->path, STEPS, 1, &db, &err), &err);
-    assert_ok(db_writer_start(db, &(struct db_writer_options){.batch_max = 8}, &lab->writer, &err), &err);
+    assert_ok(db_writer_start(db, &(struct db_writer_options){.batch_max = 16}, &lab->writer, &err), &err);
 }
 
 static void pages_lab_end(struct pages_lab *lab)
@@ -152,8 +154,8 @@ static void a_busy_writer_writes_its_wal_over(void **state)
     (void)state;
     struct pages_lab lab;
     pages_lab_start(&lab);
-    write_mb(&lab, 20);
-    assert_in_range(lab.most, DB_WAL_MAX, DB_WAL_MAX + (1 << 20));
+    write_mb(&lab, 3 * MB_MAX);
+    assert_in_range(lab.most, DB_WAL_MAX, DB_WAL_MAX + (2 << 20));
     assert_true(lab.least_after >= DB_WAL_MAX);
     assert_false(db_writer_wal(lab.writer).held);
     pages_lab_end(&lab);
@@ -169,15 +171,15 @@ static void who_reads_for_long_only_makes_the_wal_grow(void **state)
     write_mb(&lab, 1);
     assert_ok(db_open_reader(lab.path, &reader, &err), &err);
     assert_ok(db_exec(reader, "BEGIN; SELECT count(*) FROM t", &err), &err);
-    write_mb(&lab, 20);
-    assert_true(lab.last > 20 << 20);
+    write_mb(&lab, 5 * MB_MAX / 2);
+    assert_true(lab.last > 2 * DB_WAL_MAX);
     struct db_wal wal = db_writer_wal(lab.writer);
-    assert_true(wal.held && wal.bytes > 20 << 20);
+    assert_true(wal.held && wal.bytes > 2 * DB_WAL_MAX);
     assert_ok(db_exec(reader, "COMMIT", &err), &err);
-    write_mb(&lab, 10);
-    assert_in_range(lab.last, DB_WAL_MAX, DB_WAL_MAX + (1 << 20));
+    write_mb(&lab, 5 * MB_MAX / 2);
+    assert_in_range(lab.last, DB_WAL_MAX, DB_WAL_MAX + (2 << 20));
     wal = db_writer_wal(lab.writer);
-    assert_true(!wal.held && wal.bytes <= DB_WAL_MAX + (1 << 20));
+    assert_true(!wal.held && wal.bytes <= DB_WAL_MAX + (2 << 20));
     db_close(reader);
     pages_lab_end(&lab);
 }
