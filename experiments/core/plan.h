@@ -35,6 +35,7 @@ struct metric {
     char denominator_event[PLAN_NAME_SIZE]; /* with PER_EVENT */
     int64_t attribution_ms;                 /* an event counts when its time - exposure time <= this */
     int64_t cap;                            /* of |a unit's numerator|, fixed point; MOMENTS_LIMIT when there is none */
+    double cap_quantile;                    /* where the round before decides the cap (caps.h), else 0 */
     bool up;                                /* more is good */
     enum metric_guardrail guardrail;        /* which effect is bounded */
     double margin;                          /* how far it may go in the bad direction, >= 0 */

@@ -146,6 +146,16 @@ static enum status metric_denominator(const struct json_at *at, struct metric *r
     return member.value ? json_refuse(&member, err, "is allowed with denominator event only") : STATUS_OK;
 }
 
+/* {"quantile":q}: the cap is that of the round before (caps.h). */
+static enum status metric_cap_quantile(const struct json_at *at, struct metric *ret, struct err *err)
+{
+    static const char *const MEMBERS[] = {"quantile", NULL};
+    TRY(json_only(at, MEMBERS, err));
+    if (ret->aggregate == AGGREGATE_ANY)
+        return json_refuse(at, err, "is a quantile of what is 0 or 1: a metric with aggregate any has no use for it");
+    return json_get_number(at, "quantile", JSON_REQUIRED, 0.5, 0.9999, &ret->cap_quantile, err);
+}
+
 static enum status metric_limits(const struct json_at *at, struct metric *ret, struct err *err)
 {
     struct json_at member;
@@ -154,9 +164,12 @@ static enum status metric_limits(const struct json_at *at, struct metric *ret, s
     TRY(json_get_int(at, "attribution_s", JSON_OPTIONAL, 1, 366 * 86400, &attribution_s, err));
     ret->attribution_ms = attribution_s * 1000;
     ret->cap = MOMENTS_LIMIT;
+    ret->cap_quantile = 0.0;
     TRY(json_member(at, "cap", JSON_OPTIONAL, &member, err));
     if (!member.value || json_is_null(&member))
         return STATUS_OK;
+    if (json_object(&member, NULL) == STATUS_OK)
+        return metric_cap_quantile(&member, ret, err);
     TRY(json_number(&member, 1.0 / MOMENTS_SCALE, (double)MOMENTS_LIMIT / MOMENTS_SCALE, &cap, err));
     ret->cap = llround(cap * MOMENTS_SCALE);
     return STATUS_OK;

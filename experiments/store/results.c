@@ -30,6 +30,24 @@ static void write_sample_ratio(struct json_writer *w, const struct hot_round *ro
     json_write_object_end(w);
 }
 
+/* Those that the round before decided; nothing where an experiment has no such metric. */
+static void write_caps(struct json_writer *w, const struct experiment *e, const struct hot_round *round)
+{
+    bool any = false;
+    for (size_t i = 0; i < e->plan.n_metrics; i++)
+        any = any || e->plan.metrics[i].cap_quantile > 0.0;
+    if (!any)
+        return;
+    json_write_key(w, "caps");
+    json_write_object(w);
+    for (size_t i = 0; i < e->plan.n_metrics; i++) {
+        if (e->plan.metrics[i].cap_quantile > 0.0)
+            json_write_key_number(w, e->plan.metrics[i].name,
+                                  round->cap[i] < MOMENTS_LIMIT ? (double)round->cap[i] / MOMENTS_SCALE : nan(""));
+    }
+    json_write_object_end(w);
+}
+
 static void write_models(struct json_writer *w, const struct hot_round *round)
 {
     json_write_key_text(w, "model_hash", round->models[0].hash);
@@ -72,6 +90,7 @@ static void write_round(struct json_writer *w, const struct experiment *e, const
     json_write_key_int(w, "orphan", round->orphans);
     json_write_key_int(w, "multi_arm_units", round->strays);
     write_sample_ratio(w, round);
+    write_caps(w, e, round);
 }
 
 static void write_metric(struct json_writer *w, const struct experiment *e, const struct hot_round *round,

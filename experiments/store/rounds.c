@@ -55,6 +55,7 @@ enum status store_advance(struct store *store, struct experiment *e, bool stop, 
     TRY(save_life(store, round, err));
     if (life.state == ROUND_FINAL) {
         TRY(freeze(store, e, round, err));
+        TRY(caps_save(store, e, round, err));
         hot_round_free(round);
         e->round = NULL;
         store->n_frozen++;

@@ -41,6 +41,9 @@ const char *const SCHEMA_STEPS[] = {
     " model_hash TEXT NOT NULL, from_ms INTEGER NOT NULL, PRIMARY KEY(round, n)) WITHOUT ROWID;"
     "INSERT INTO round_models SELECT id, 0, model_hash, opened_ms FROM rounds;"
     "ALTER TABLE rounds DROP COLUMN model_hash;",
+    /* 5: caps may come from the round before */
+    "CREATE TABLE caps(round INTEGER NOT NULL REFERENCES rounds(id), metric INTEGER NOT NULL, cap INTEGER NOT NULL,"
+    " PRIMARY KEY(round, metric)) WITHOUT ROWID;",
 };
 const size_t SCHEMA_N_STEPS = sizeof SCHEMA_STEPS / sizeof *SCHEMA_STEPS;
 

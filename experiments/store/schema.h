@@ -20,6 +20,7 @@
  *   events       one row an accepted event: event_key() of its id, unit, type, value * 1e6, time, age since exposure
  *   requests     client-named requests with their reply, so that a repetition gets the same bytes; kept until a day has
  *                passed and their round is final; unit "": from before version 3
+ *   caps         caps * 1e6 that a final round leaves to the next, by the metric's index
  *   results      frozen results of final rounds, text and SHA-256
  *
  * Deleted rows are overwritten (secure_delete), so that what was forgotten is not in the file. */
@@ -94,6 +95,9 @@ extern const size_t SCHEMA_N_STEPS;
     X(REQUESTS_FORGET, "DELETE FROM requests WHERE unit = ?1")                                                         \
     X(REQUESTS_FORGET_OLD,                                                                                             \
       "DELETE FROM requests WHERE unit = '' AND experiment = ?1 AND round = ?2 AND unit_key = ?3")                     \
+    X(CAP_ADD, "INSERT INTO caps(round, metric, cap) VALUES(?1, ?2, ?3)")                                              \
+    X(CAPS, "SELECT c.metric, c.cap FROM caps c JOIN rounds r ON r.id = c.round WHERE r.experiment = ?1 "              \
+            "AND r.n = ?2 - 1")                                                                                        \
     X(RESULT_ADD, "INSERT INTO results(round, body, digest) VALUES(?1, ?2, ?3)")                                       \
     X(RESULT_GET, "SELECT body, digest FROM results WHERE round = ?1")
 

@@ -31,6 +31,7 @@ struct hot_round {
     struct round_life life;
     bool stopped[PLAN_MAX_ARMS];
     bool covariates; /* there were any at its start */
+    int64_t cap[PLAN_MAX_METRICS];
     size_t n_models;
     struct round_model *models; /* [n_models], the first from its opening on */
     struct tally tally;
@@ -124,6 +125,14 @@ MUST_CHECK enum status covariates_exist(struct store *store, const struct experi
 /* Those of the unit in the round, into its tally; nothing to do in a round without. */
 MUST_CHECK enum status covariates_load(struct store *store, const struct experiment *e, struct hot_round *round,
                                        const char *name, uint32_t unit, struct err *err);
+
+/* caps.c */
+/* round->cap: those of the experiment, or what the round before left. */
+MUST_CHECK enum status caps_load(struct store *store, const struct experiment *e, struct hot_round *round,
+                                 struct err *err);
+/* What this round, which is final, leaves to the next. */
+MUST_CHECK enum status caps_save(struct store *store, const struct experiment *e, const struct hot_round *round,
+                                 struct err *err);
 
 /* rounds.c */
 /* Closes and freezes what is due.  stop: by hand. */

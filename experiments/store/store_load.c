@@ -273,7 +273,11 @@ static enum status load_before(struct store *store, const struct experiment *e, 
 enum status store_begin_tally(struct store *store, const struct experiment *e, struct hot_round *round, struct err *err)
 {
     struct layout layout;
-    layout_make(&e->plan, &layout);
+    struct experiment_plan capped = e->plan;
+    TRY(caps_load(store, e, round, err));
+    for (size_t i = 0; i < capped.n_metrics; i++)
+        capped.metrics[i].cap = round->cap[i];
+    layout_make(&capped, &layout);
     if (round->covariates)
         layout_add_covariates(&layout);
     TRY(load_before(store, e, round, err));

@@ -127,6 +127,8 @@ static void bad_experiments_are_named(void **state)
         {"86401", "0", "metrics[0].attribution_s is 0: allowed are 1 to"},
         {"86401", "1.5", "metrics[0].attribution_s is 1.5: expected a whole number"},
         {"2.5", "0", "metrics[0].cap is 0: allowed are 1e-06 to 100000000"},
+        {"2.5", "{\"quantile\":1}", "metrics[0].cap.quantile is 1: allowed are 0.5 to 0.9999"},
+        {"2.5", "{\"q\":0.9}", "metrics[0].cap.q is unknown: known are quantile"},
         {"\"down\"", "\"left\"", "metrics[0].direction is \"left\": allowed are up, down"},
         {"\"absolute\"", "\"log\"", "metrics[0].guardrail.effect is \"log\": allowed are relative, absolute"},
         {",\"margin\":0.125", "", "metrics[0].guardrail.margin is missing"},
