@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,24 @@
 #include "tuner/core/campaign.h"
 #include "tuner/core/campaign_cap.h"
 #include "tuner/core/design.h"
+
+/* One thread at a time: OpenBLAS without threads, as Debian builds it, keeps its buffers without locks, and two that
+ * multiply at once may get wrong numbers. */
+static pthread_mutex_t thinking = PTHREAD_MUTEX_INITIALIZER;
+
+static int64_t begin_thinking(void)
+{
+    (void)pthread_mutex_lock(&thinking);
+    return clock_monotonic_ns();
+}
+
+/* The seconds it took. */
+static double end_thinking(int64_t start)
+{
+    const double seconds = (double)(clock_monotonic_ns() - start) / 1e9;
+    (void)pthread_mutex_unlock(&thinking);
+    return seconds;
+}
 
 static const char UUID[] = "00000000-0000-4000-8000-000000000000";
 
@@ -190,9 +209,11 @@ static enum status drive(struct world_experiment *e, struct campaign *c, struct 
     struct campaign_plan plan;
     while (campaign_call(c) != CALL_NONE) {
         TRY(answer(e, c, &facts, &event, err));
-        const int64_t start = clock_monotonic_ns();
-        TRY(campaign_step(c, &event, &plan, err));
-        run->seconds += (double)(clock_monotonic_ns() - start) / 1e9;
+        const int64_t start = begin_thinking();
+        const enum status s = campaign_step(c, &event, &plan, err);
+        run->seconds += end_thinking(start);
+        if (s != STATUS_OK)
+            return s;
         if (event.kind == EVENT_FIT && c->n_told > run->n_rounds)
             record_explored(c, run);
     }
@@ -276,10 +297,15 @@ static void watch_luck(struct baseline *b, const struct campaign_measure *m, con
     }
 }
 
-static enum status recommend(struct baseline *b, struct campaign_point *ret, struct err *err)
+static enum status recommend(struct baseline *b, struct world_campaign_run *run, struct campaign_point *ret,
+                             struct err *err)
 {
     struct optimizer_choice choice;
-    TRY(optimizer_recommend(b->optimizer, 0, NULL, &choice, err));
+    const int64_t start = begin_thinking();
+    const enum status s = optimizer_recommend(b->optimizer, 0, NULL, &choice, err);
+    run->seconds += end_thinking(start);
+    if (s != STATUS_OK)
+        return s;
     if (choice.is_control)
         *ret = b->setup.control;
     else
@@ -296,12 +322,15 @@ static enum status explore(struct baseline *b, double *x, struct world_campaign_
     struct campaign_point point;
     const size_t k = b->config->arms;
     const double each = 1.0 / ((double)k + sqrt((double)k));
-    const int64_t start = clock_monotonic_ns();
+    const int64_t start = begin_thinking();
+    enum status s = STATUS_OK;
     if (b->thompson)
-        TRY(optimizer_ask(b->optimizer, k, 0, NULL, x, err));
+        s = optimizer_ask(b->optimizer, k, 0, NULL, x, err);
     else
         ask_sobol(b, x);
-    run->seconds += (double)(clock_monotonic_ns() - start) / 1e9;
+    run->seconds += end_thinking(start);
+    if (s != STATUS_OK)
+        return s;
     plan_round(b, &plan, b->config->round_end.duration_ms, "explore");
     add_arm(&plan, "control", &b->setup.control, sqrt((double)k) * each);
     for (size_t i = 0; i < k; i++) {
@@ -312,14 +341,16 @@ static enum status explore(struct baseline *b, double *x, struct world_campaign_
     }
     b->n_tried += k;
     TRY(world_experiment_play(b->e, &plan, &results, err));
-    enum status s = campaign_measure_new(&b->setup, results, 0, &m, err);
+    s = campaign_measure_new(&b->setup, results, 0, &m, err);
     if (s == STATUS_OK) {
         const struct optimizer_round round = {m->n, x, m->y, m->cov, NULL};
         watch_luck(b, m, &plan);
         count_round(run, results, m->y);
         if (luckiest != NULL)
             count_round(luckiest, results, m->y);
+        const int64_t tell = begin_thinking();
         s = optimizer_tell(b->optimizer, &round, err);
+        run->seconds += end_thinking(tell);
     }
     campaign_measure_free(m);
     campaign_results_free(results);
@@ -334,12 +365,10 @@ static enum status explore_all(struct baseline *b, struct world_campaign_run *ru
     while (s == STATUS_OK && run->n_rounds < b->config->rounds_max) {
         struct campaign_point point;
         s = explore(b, x, run, luckiest, err);
-        const int64_t start = clock_monotonic_ns();
         if (s == STATUS_OK)
-            s = recommend(b, &point, err);
+            s = recommend(b, run, &point, err);
         if (s != STATUS_OK)
             break;
-        run->seconds += (double)(clock_monotonic_ns() - start) / 1e9;
         memcpy(run->recommended[run->n_rounds++], point.weight, sizeof run->recommended[0]);
         if (luckiest != NULL)
             memcpy(luckiest->recommended[luckiest->n_rounds++], b->lucky.weight, sizeof run->recommended[0]);
