@@ -26,7 +26,7 @@ METRICS = [
     {"name": "clicks", "kind": "mean", "numerator": {"event": "click", "aggregate": "count"}, "denominator": "unit", "attribution_s": 86400,
      "cap": 50, "direction": "up", "guardrail": {"effect": "relative", "margin": 0.1}},
     {"name": "hides", "kind": "ratio", "numerator": {"event": "hide", "aggregate": "sum"}, "denominator": "event", "denominator_event": "click",
-     "direction": "down", "guardrail": {"effect": "absolute", "margin": 0.5}},
+     "cap": {"quantile": 0.99}, "direction": "down", "guardrail": {"effect": "absolute", "margin": 0.5}},
 ]
 EXPERIMENT = {"unit_type": "user", "timezone": "UTC", "heads": ["click", "save", "hide"], "default_weights": {"click": 1, "save": 3}, "metrics": METRICS,
               "unit_ids": "hashed", "layer": {"name": "home", "from": 0, "to": 0.9}, "holdback": {"share": 0.2},

@@ -12,7 +12,8 @@
  * Determinism: every result is a function of the config and of the rounds told, in their order; the order of points
  * inside a round changes nothing (they are sorted first).  Random streams are hash(seed, rounds told, purpose).
  * Cost: a fit is O(n^3) per likelihood, the number of likelihoods falls with n; ask adds O(n^2) per candidate.
- * Thread: owner only (first use after a tell fits).  All arrays are row-major; x is [n * dim].
+ * Thread: owner only (first use after a tell fits), and one optimizer at a time in a process: OpenBLAS without threads,
+ * as Debian builds it, keeps its buffers without locks.  All arrays are row-major; x is [n * dim].
  * Errors: STATUS_INVALID names the value and changes nothing; STATUS_NO_MEMORY; STATUS_NOT_PD when a noise block is
  * not positive semidefinite. */
 #ifndef TRIMTAB_TUNER_CORE_OPTIMIZER_H
