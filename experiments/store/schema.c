@@ -42,7 +42,8 @@ const char *const SCHEMA_STEPS[] = {
     "INSERT INTO round_models SELECT id, 0, model_hash, opened_ms FROM rounds;"
     "ALTER TABLE rounds DROP COLUMN model_hash;",
     /* 5: caps may come from the round before */
-    "CREATE TABLE caps(round INTEGER NOT NULL REFERENCES rounds(id), metric INTEGER NOT NULL, cap INTEGER NOT NULL,"
+    "CREATE TABLE caps(round INTEGER NOT NULL REFERENCES rounds(id),"
+    " metric INTEGER NOT NULL, cap INTEGER NOT NULL,"
     " PRIMARY KEY(round, metric)) WITHOUT ROWID;",
 };
 const size_t SCHEMA_N_STEPS = sizeof SCHEMA_STEPS / sizeof *SCHEMA_STEPS;
