@@ -174,3 +174,13 @@ void lab_event(struct lab *lab, const char *event_id, const char *more, int acce
     assert_close(answer_number(counts, "orphans"), orphans, 0);
     json_free(counts);
 }
+
+void lab_arm(struct lab *lab, const char *unit, char *ret, size_t size)
+{
+    struct view *view = NULL;
+    struct key128 key;
+    struct err err = ERR_INIT;
+    assert_ok(store_view(lab->store, "feed", &view, &err), &err);
+    snprintf(ret, size, "%s", view_arm_id(view, view_assign(view, unit, &key)));
+    view_release(view);
+}

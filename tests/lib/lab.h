@@ -42,6 +42,8 @@ extern const char LAB_EXPERIMENT[], LAB_ROUND[];
 /* POST /v1/rank of candidates i1..i5, k 3; `more` is put behind the members ("" or ",\"k\":..").  Freed by the caller.
  */
 struct json *lab_rank(struct lab *lab, const char *unit, const char *more);
+/* The id of the unit's arm in the open round of "feed" into ret. */
+void lab_arm(struct lab *lab, const char *unit, char *ret, size_t size);
 /* One event; `more` as above.  The four counts are asserted. */
 void lab_event(struct lab *lab, const char *event_id, const char *more, int accepted, int duplicates, int late,
                int orphans);

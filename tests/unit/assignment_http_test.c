@@ -224,14 +224,9 @@ static void play_at_once(struct lab *lab, int n, int units, bool carried)
     buf_text(&body, "{\"events\":[");
     for (int u = 0; u < units; u++) {
         char unit[20], arm[40], was[40];
-        struct view *view = NULL;
-        struct key128 key;
-        struct err err = ERR_INIT;
         snprintf(unit, sizeof unit, "unit-%d", u);
-        assert_ok(store_view(lab->store, "feed", &view, &err), &err);
-        snprintf(arm, sizeof arm, "%s", view_arm_id(view, view_assign(view, unit, &key)));
+        lab_arm(lab, unit, arm, sizeof arm);
         snprintf(was, sizeof was, "%s", assign_hash("s1", unit).u < 0.5 ? "control" : "a1");
-        view_release(view);
         const bool click = u * 7919 % 10 < (carried && strcmp(was, "a1") == 0 ? 6 : 4);
         for (int e = 0; e < 1 + click; e++)
             buf_printf(&body,

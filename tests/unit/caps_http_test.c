@@ -90,13 +90,8 @@ static void send(struct lab *lab, int n, int first, int end, int heavy, int much
     buf_text(&body, "{\"events\":[");
     for (int u = first; u < end; u++) {
         char unit[20], arm[40];
-        struct view *view = NULL;
-        struct key128 key;
-        struct err err = ERR_INIT;
         snprintf(unit, sizeof unit, "unit-%d", u);
-        assert_ok(store_view(lab->store, "feed", &view, &err), &err);
-        snprintf(arm, sizeof arm, "%s", view_arm_id(view, view_assign(view, unit, &key)));
-        view_release(view);
+        lab_arm(lab, unit, arm, sizeof arm);
         for (int e = 0; e < 2; e++)
             buf_printf(&body,
                        "%s{\"event_id\":\"%d-%d-%d\",\"type\":\"%s\",\"value\":%d,\"experiment\":\"feed\",\"round\":%d,"
