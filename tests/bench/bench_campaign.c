@@ -14,8 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <gsl/gsl_errno.h>
-
+#include "base/blas/blas.h"
 #include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/core/mem.h"
@@ -373,7 +372,7 @@ int main(int argc, char **argv)
 {
     static const struct opt_command commands[] = {
         {NULL, "", "campaigns in worlds with known truth", OPTIONS, 0, 0, run}, {0}};
-    gsl_set_error_handler_off();
+    blas_start(argv);
     buf_text(&command, "bench_campaign");
     for (int i = 1; i < argc; i++)
         buf_printf(&command, " %s", argv[i]);

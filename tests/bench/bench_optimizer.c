@@ -19,8 +19,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include <gsl/gsl_errno.h>
-
+#include "base/blas/blas.h"
 #include "base/core/mem.h"
 #include "base/core/opt.h"
 #include "base/core/rng.h"
@@ -356,7 +355,6 @@ static int run_bench(int n, char **operands)
     struct err err = ERR_INIT;
     (void)n;
     (void)operands;
-    (void)gsl_set_error_handler_off();
     const enum status s = options.latency ? latency(&err) : bench(&err);
     if (s != STATUS_OK)
         (void)fprintf(stderr, "bench_optimizer: %s\n", err.text);
@@ -367,5 +365,6 @@ int main(int argc, char **argv)
 {
     static const struct opt_command COMMANDS[] = {
         {NULL, "", "regret of the recommended point, or time", OPTIONS, 0, 0, run_bench}, {0}};
+    blas_start(argv);
     return opt_main("bench_optimizer", "the optimizer on problems whose answer is known", COMMANDS, argc, argv);
 }

@@ -1,12 +1,11 @@
 /* trimtab - what people type. */
-#include <gsl/gsl_errno.h>
-
+#include "base/blas/blas.h"
 #include "tuner/cli/commands.h"
 #include "tuner/cli/optimize.h"
 
 int main(int argc, char **argv)
 {
-    gsl_set_error_handler_off(); /* GSL's own aborts */
+    blas_start(argv);
     const struct opt_command commands[] = {
         {"launch", "FILE", "start the campaign that a file describes", LAUNCH_OPTIONS, 1, 1, launch_run},
         {"campaigns", "", "list the campaigns", CAMPAIGNS_OPTIONS, 0, 0, campaigns_run},

@@ -1,7 +1,6 @@
 /* trimtabd: options, files, signals; the work is in tuner/service and tuner/http. */
 #include <errno.h>
 #include <fcntl.h>
-#include <gsl/gsl_errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/blas/blas.h"
 #include "base/core/file.h"
 #include "base/core/log.h"
 #include "tuner/daemon/door.h"
@@ -221,6 +221,6 @@ int main(int argc, char **argv)
         {NULL, "", "run the tuning daemon", OPTIONS, 0, 0, run},
         {NULL, NULL, NULL, NULL, 0, 0, NULL},
     };
-    gsl_set_error_handler_off();
+    blas_start(argv);
     return opt_main("trimtabd", "tunes the weights of a live ranker through the experiment API", COMMANDS, argc, argv);
 }
