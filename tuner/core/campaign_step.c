@@ -10,8 +10,7 @@
 
 /* The transitions of the diagram in campaign.h; each sets the phase last. */
 
-/* There is one. */
-static struct campaign_round *last_round(struct campaign *c)
+struct campaign_round *campaign_newest(struct campaign *c)
 {
     assert(c->n_rounds > 0);
     return &c->rounds[c->n_rounds - 1];
@@ -23,24 +22,23 @@ void campaign_changed(struct campaign_plan *plan, const char *action)
     plan->action = action;
 }
 
-/* The rows of the last round are written. */
-static void changed_round(const struct campaign *c, struct campaign_plan *plan, const char *action)
+void campaign_changed_round(const struct campaign *c, struct campaign_plan *plan, const char *action)
 {
     campaign_changed(plan, action);
     plan->first_round = c->n_rounds - 1;
     plan->first_trial = c->rounds[c->n_rounds - 1].first_trial;
 }
 
-static void set_trials(struct campaign *c, enum campaign_trial_state state)
+void campaign_set_trials(struct campaign *c, enum campaign_trial_state state)
 {
-    struct campaign_round *round = last_round(c);
+    struct campaign_round *round = campaign_newest(c);
     for (size_t a = 0; a < round->n_arms; a++)
         c->trials[round->first_trial + a].state = state;
 }
 
 void campaign_finish(struct campaign *c, enum campaign_outcome outcome, const char *reason, struct campaign_plan *plan)
 {
-    struct campaign_round *round = c->n_rounds == 0 ? NULL : last_round(c);
+    struct campaign_round *round = c->n_rounds == 0 ? NULL : campaign_newest(c);
     const bool never_put = c->memory.probed || c->memory.phase == PHASE_CHECK;
     snprintf(c->memory.reason, sizeof c->memory.reason, "%s", reason);
     snprintf(plan->detail, sizeof plan->detail, "%s", reason);
@@ -50,8 +48,8 @@ void campaign_finish(struct campaign *c, enum campaign_outcome outcome, const ch
     c->memory.phase = PHASE_DONE;
     if (round == NULL || round->state >= ROUND_ABANDONED)
         return;
-    changed_round(c, plan, campaign_outcome_text(outcome));
-    set_trials(c, TRIAL_FAILED);
+    campaign_changed_round(c, plan, campaign_outcome_text(outcome));
+    campaign_set_trials(c, TRIAL_FAILED);
     if (round->state == ROUND_OPEN || !never_put)
         c->memory.phase = PHASE_STOP;
     else
@@ -61,8 +59,8 @@ void campaign_finish(struct campaign *c, enum campaign_outcome outcome, const ch
 /* STOP has done its work. */
 static void abandon(struct campaign *c, struct campaign_plan *plan, const char *action)
 {
-    last_round(c)->state = ROUND_ABANDONED;
-    changed_round(c, plan, action);
+    campaign_newest(c)->state = ROUND_ABANDONED;
+    campaign_changed_round(c, plan, action);
     c->memory.phase = PHASE_DONE;
 }
 
@@ -74,12 +72,12 @@ static bool is_ours(const struct campaign *c, const char *campaign)
 /* A planned round is put again as it is while the server may hold it; else it gets the next number and a new end. */
 static void take_number(struct campaign *c, const struct campaign_experiment *experiment, struct campaign_plan *plan)
 {
-    struct campaign_round *round = last_round(c);
+    struct campaign_round *round = campaign_newest(c);
     bool may_be_ours = experiment->next_round > round->number && !c->memory.probed;
     if (!may_be_ours)
         campaign_round_renumber(c, round, experiment);
     c->memory.probed = false;
-    changed_round(c, plan, "round planned");
+    campaign_changed_round(c, plan, "round planned");
     c->memory.phase = PHASE_OPEN;
 }
 
@@ -99,10 +97,10 @@ static enum status plan_next(struct campaign *c, const struct campaign_experimen
     TRY(campaign_round_plan(c, experiment, err));
     watch_default(c, experiment);
     c->memory.probed = false;
-    struct campaign_round *round = last_round(c);
+    struct campaign_round *round = campaign_newest(c);
     if (round->purpose == AIM_CONFIRM)
         c->memory.version_before = experiment->default_version;
-    changed_round(c, plan, "round planned");
+    campaign_changed_round(c, plan, "round planned");
     snprintf(plan->detail, sizeof plan->detail, "round %lld: %s with %zu arms", (long long)round->number,
              campaign_aim_text(round->purpose), round->n_arms);
     const bool capped = campaign_cap_is_set(&c->config) && round->purpose == AIM_EXPLORE;
@@ -129,7 +127,7 @@ static enum status campaign_look(struct campaign *c, const struct campaign_exper
         c->memory.phase = PHASE_PROMOTE;
         return STATUS_OK;
     }
-    struct campaign_round *round = c->n_rounds == 0 ? NULL : last_round(c);
+    struct campaign_round *round = c->n_rounds == 0 ? NULL : campaign_newest(c);
     bool planned = round != NULL && round->state == ROUND_PLANNED;
     bool ours = planned && !c->memory.probed && experiment->open_round == round->number &&
                 is_ours(c, experiment->open_campaign);
@@ -152,16 +150,16 @@ static enum status campaign_look(struct campaign *c, const struct campaign_exper
 
 static void opened(struct campaign *c, int64_t at_ms, struct campaign_plan *plan)
 {
-    struct campaign_round *round = last_round(c);
+    struct campaign_round *round = campaign_newest(c);
     campaign_results_free(c->live); /* of a round that was given up */
     c->live = NULL;
     c->harmful_arm = 0;
     round->state = ROUND_OPEN;
     round->opened_ms = at_ms;
-    set_trials(c, TRIAL_RUNNING);
+    campaign_set_trials(c, TRIAL_RUNNING);
     for (size_t a = 0; a < round->n_arms; a++)
         c->trials[round->first_trial + a].started_ms = at_ms;
-    changed_round(c, plan, "round opened");
+    campaign_changed_round(c, plan, "round opened");
     snprintf(plan->detail, sizeof plan->detail, "round %lld", (long long)round->number);
     c->memory.phase = PHASE_MEASURE;
 }
@@ -190,7 +188,7 @@ static enum status check_results(const struct campaign *c, const struct campaign
 static enum status campaign_close(struct campaign *c, struct campaign_results *results, struct campaign_plan *plan,
                                   struct err *err)
 {
-    struct campaign_round *round = last_round(c);
+    struct campaign_round *round = campaign_newest(c);
     bool by_hand = results->end == END_STOPPED && !c->memory.stop_round && c->memory.candidate == 0;
     campaign_results_free(c->live);
     c->live = NULL;
@@ -198,7 +196,7 @@ static enum status campaign_close(struct campaign *c, struct campaign_results *r
     round->results = results;
     round->state = ROUND_FINAL;
     TRY(campaign_record(c, c->n_rounds - 1, err));
-    changed_round(c, plan, "results final");
+    campaign_changed_round(c, plan, "results final");
     snprintf(plan->detail, sizeof plan->detail, "round %lld, digest %s", (long long)round->number, results->digest);
     c->memory.stop_round = false;
     if (by_hand) {
@@ -234,7 +232,7 @@ static enum status previewed(struct campaign *c, const struct campaign_event *ev
 {
     struct campaign_previews *previews = event->previews;
     struct err line = ERR_INIT;
-    const bool measured = c->n_rounds > 0 && last_round(c)->state == ROUND_FINAL;
+    const bool measured = c->n_rounds > 0 && campaign_newest(c)->state == ROUND_FINAL;
     const enum campaign_phase next = measured ? PHASE_FIT : PHASE_LOOK;
     if (previews == NULL) {
         if (!campaign_cap_is_set(&c->config))
@@ -272,7 +270,7 @@ static enum status checked(struct campaign *c, struct campaign_previews *preview
     }
     if (s != STATUS_OK)
         return err_set(err, s, "%s", line.text);
-    changed_round(c, plan, "arms checked");
+    campaign_changed_round(c, plan, "arms checked");
     snprintf(plan->detail, sizeof plan->detail, "none replaces more than %g of what the control shows",
              c->config.max_turnover);
     c->memory.phase = PHASE_LOOK;
@@ -289,8 +287,8 @@ static void find_owner(struct campaign *c, bool ours, int64_t opened_ms, struct 
         c->memory.probed = true;
         c->memory.phase = PHASE_LOOK;
     } else if (ours) {
-        last_round(c)->state = ROUND_OPEN;
-        changed_round(c, plan, "round found");
+        campaign_newest(c)->state = ROUND_OPEN;
+        campaign_changed_round(c, plan, "round found");
     } else {
         abandon(c, plan, "nothing to stop");
     }
@@ -299,7 +297,7 @@ static void find_owner(struct campaign *c, bool ours, int64_t opened_ms, struct 
 static enum status campaign_read(struct campaign *c, struct campaign_results *results, struct campaign_plan *plan,
                                  struct err *err)
 {
-    struct campaign_round *round = last_round(c);
+    struct campaign_round *round = campaign_newest(c);
     if (c->memory.phase != PHASE_MEASURE) {
         find_owner(c, is_ours(c, results->campaign), results->opened_ms, plan);
         campaign_results_free(results);
@@ -316,115 +314,6 @@ static enum status campaign_read(struct campaign *c, struct campaign_results *re
     c->live = results;
     plan->wait = true;
     return campaign_find_harm(c, err);
-}
-
-static void warn_of(struct campaign *c, const struct campaign_results *results)
-{
-    char *warning = c->memory.warning;
-    double events;
-    size_t g = campaign_measure_rare_guardrail(&c->setup, results, &events);
-    warning[0] = '\0';
-    if (g < c->setup.n_guardrails)
-        snprintf(warning, CAMPAIGN_LINE,
-                 "guardrail %s had %.0f control events in round %lld, fewer than %d: its interval is too short, give "
-                 "guardrails[%zu].scale",
-                 c->config.guardrail[g].metric, events, (long long)results->round, CAMPAIGN_MIN_EVENTS, g);
-    else if (results->sample_ratio_p < 1e-4)
-        snprintf(warning, CAMPAIGN_LINE, "users of round %lld did not split as allocated (p = %.1e)",
-                 (long long)results->round, results->sample_ratio_p);
-    else if (c->findings.has_drift && c->findings.advice == DRIFT_DISCARD)
-        snprintf(warning, CAMPAIGN_LINE, "repeated arms of round %lld are unlike those of the others (p = %.3f)",
-                 (long long)c->rounds[c->findings.odd_round].number, c->findings.drift.p);
-    else if (c->findings.has_drift && c->findings.drift.drifted)
-        snprintf(warning, CAMPAIGN_LINE, "repeated arms moved between rounds (p = %.3f): pooling them is doubtful",
-                 c->findings.drift.p);
-}
-
-enum status campaign_aim_at(struct campaign *c, int64_t trial, struct err *err)
-{
-    c->memory.candidate = trial;
-    c->memory.aim = AIM_CONFIRM;
-    c->memory.phase = PHASE_LOOK;
-    return campaign_weigh(c, err);
-}
-
-/* After an explore round: another one, the confirmation, or the end. */
-static enum status after_exploring(struct campaign *c, struct campaign_plan *plan, struct err *err)
-{
-    const struct campaign_findings *findings = &c->findings;
-    bool enough = campaign_rounds_done(c) >= c->config.rounds_max;
-    bool stop = findings->has_stop && findings->stop.stop && c->n_told >= 3;
-    if (c->memory.candidate != 0)
-        return campaign_aim_at(c, c->memory.candidate, err);
-    if (!enough && !stop) {
-        c->memory.phase = PHASE_LOOK;
-        return STATUS_OK;
-    }
-    snprintf(plan->detail, sizeof plan->detail,
-             stop ? "a gain above stop.delta has probability %.3f" : "rounds.max reached", findings->stop.probability);
-    if (findings->best.trial != 0)
-        return campaign_aim_at(c, findings->best.trial, err);
-    campaign_finish(c, OUTCOME_NOT_PROMOTED,
-                    c->n_told == 0 ? "no round could be used"
-                                   : "no evaluated arm is better than the control with its guardrails "
-                                     "holding: there is nothing to confirm",
-                    plan);
-    return STATUS_OK;
-}
-
-static enum status fit_explore(struct campaign *c, struct campaign_plan *plan, struct err *err)
-{
-    struct campaign_round *round = last_round(c);
-    struct err few = ERR_INIT;
-    enum status s = campaign_measure_usable(&c->setup, round->results, &few);
-    changed_round(c, plan, "round told");
-    if (s != STATUS_OK && round->results->end != END_STOPPED) {
-        set_trials(c, TRIAL_FAILED);
-        round->state = ROUND_DISCARDED;
-        campaign_finish(c, OUTCOME_FAILED, few.text, plan);
-        return STATUS_OK;
-    }
-    if (s != STATUS_OK) {
-        set_trials(c, TRIAL_FAILED);
-        round->state = ROUND_DISCARDED;
-        plan->action = "round discarded";
-        snprintf(plan->detail, sizeof plan->detail, "%s", few.text);
-        return after_exploring(c, plan, err);
-    }
-    round->state = ROUND_TOLD;
-    TRY(campaign_tell(c, c->n_rounds - 1, err));
-    TRY(campaign_analyse(c, err));
-    plan->first_trial = 0; /* the model columns of all rows are new */
-    warn_of(c, round->results);
-    return after_exploring(c, plan, err);
-}
-
-static enum status fit_confirm(struct campaign *c, struct campaign_plan *plan, struct err *err)
-{
-    struct campaign_round *round = last_round(c);
-    bool promote = false;
-    char reason[CAMPAIGN_LINE];
-    round->state = ROUND_TOLD;
-    changed_round(c, plan, "confirmation judged");
-    warn_of(c, round->results);
-    TRY(campaign_judge(c, c->n_rounds - 1, &promote, reason, err));
-    if (!promote) {
-        campaign_finish(c, OUTCOME_NOT_PROMOTED, reason, plan);
-        return STATUS_OK;
-    }
-    memcpy(c->memory.reason, reason, sizeof reason);
-    memcpy(plan->detail, reason, sizeof reason);
-    bool now = c->config.promote_auto || c->memory.by_hand;
-    if (now)
-        c->memory.aim = AIM_PROMOTE;
-    c->memory.phase = now ? PHASE_PROMOTE : PHASE_READY;
-    return STATUS_OK;
-}
-
-static enum status campaign_fit(struct campaign *c, struct campaign_plan *plan, struct err *err)
-{
-    assert(c->memory.phase == PHASE_FIT);
-    return last_round(c)->purpose == AIM_EXPLORE ? fit_explore(c, plan, err) : fit_confirm(c, plan, err);
 }
 
 static void taken(struct campaign *c, const char *line, struct campaign_plan *plan)
@@ -463,7 +352,7 @@ static void missing(struct campaign *c, const char *line, struct campaign_plan *
         return;
     }
     if (c->memory.phase == PHASE_MEASURE) /* what the server does not know cannot be stopped */
-        last_round(c)->state = ROUND_ABANDONED;
+        campaign_newest(c)->state = ROUND_ABANDONED;
     refused(c, line, plan);
 }
 
@@ -515,7 +404,7 @@ enum status campaign_step(struct campaign *c, const struct campaign_event *event
         taken(c, event->line, plan);
         return STATUS_OK;
     case EVENT_UNSURE: /* nothing to journal: a restart looks first as well */
-        if (c->memory.phase == PHASE_OPEN && last_round(c)->at_ms > 0)
+        if (c->memory.phase == PHASE_OPEN && campaign_newest(c)->at_ms > 0)
             c->memory.phase = PHASE_LOOK;
         return STATUS_OK;
     case EVENT_RESULTS:
