@@ -78,6 +78,7 @@ struct bench {
     atomic_size_t n_desks;
     pthread_mutex_t lock; /* of the progress and the sums below */
     size_t done;
+    bool on_line; /* the progress stands on a line that has not ended */
     int64_t start_ns;
     double requests, play_seconds;
 };
@@ -100,7 +101,8 @@ static void show_progress(struct bench *bench)
     fprintf(stderr, "\r[%s] %zu of %zu, %s, %.0f s, about %.0f s to go   ", bar, bench->done, all,
             bench->worlds[bench->world].name, seconds,
             bench->done > 0 ? seconds * (double)(all - bench->done) / (double)bench->done : 0.0);
-    if (bench->done == all)
+    bench->on_line = bench->done < all;
+    if (!bench->on_line)
         fputc('\n', stderr);
 }
 
@@ -298,6 +300,9 @@ static enum status read_worlds(struct bench *bench, struct err *err)
         if (bench->table.n_worlds == MAX_WORLDS || length == 0 || length >= sizeof world->name)
             return err_set(err, STATUS_INVALID, "--worlds: 1 to %d names are expected", MAX_WORLDS);
         memcpy(world->name, at, length);
+        for (size_t i = 0; i < bench->table.n_worlds; i++)
+            if (strcmp(bench->worlds[i].name, world->name) == 0)
+                return err_set(err, STATUS_INVALID, "--worlds: \"%s\" is named twice", world->name);
         world->cells = mem_alloc(n_cells, sizeof *world->cells);
         if (world->cells == NULL)
             return err_no_memory(err);
@@ -325,11 +330,10 @@ static enum status report(struct bench *bench, struct err *err)
 {
     bench->table.seconds = (double)(clock_monotonic_ns() - bench->start_ns) / 1e9;
     bench->table.requests_per_minute = 60.0 * bench->requests / bench->play_seconds;
+    TRY(write_file(bench, NULL, campaign_table_text, err)); /* first: a file that fails takes nothing with it */
     if (options.json != NULL)
         TRY(write_file(bench, options.json, campaign_table_json, err));
-    if (options.picture != NULL)
-        TRY(write_file(bench, options.picture, campaign_table_picture, err));
-    return write_file(bench, NULL, campaign_table_text, err);
+    return options.picture != NULL ? write_file(bench, options.picture, campaign_table_picture, err) : STATUS_OK;
 }
 
 static enum status play(struct bench *bench, struct err *err)
@@ -339,6 +343,10 @@ static enum status play(struct bench *bench, struct err *err)
                        "--max-turnover: requests to rank again are needed, --days-before 1 or more");
     TRY(read_methods(bench->table.methods, err));
     TRY(read_worlds(bench, err));
+    if (options.json != NULL)
+        TRY(file_check_writable(options.json, err));
+    if (options.picture != NULL)
+        TRY(file_check_writable(options.picture, err));
     show_progress(bench);
     for (bench->world = 0; bench->world < bench->table.n_worlds; bench->world++)
         TRY(play_world(bench, err));
@@ -362,10 +370,10 @@ static int run(int n_operands, char **operands)
                                           .worlds = bench.worlds};
     const enum status s = play(&bench, &err);
     if (s != STATUS_OK)
-        fprintf(stderr, "\nbench_campaign: %s\n", err.text);
+        fprintf(stderr, "%sbench_campaign: %s\n", bench.on_line ? "\n" : "", err.text);
     for (size_t i = 0; i < bench.table.n_worlds; i++)
         mem_free(bench.worlds[i].cells);
-    return s == STATUS_OK ? EXIT_DONE : EXIT_FAILED;
+    return s == STATUS_OK ? EXIT_DONE : s == STATUS_INVALID ? EXIT_USAGE : EXIT_FAILED;
 }
 
 int main(int argc, char **argv)

@@ -160,6 +160,8 @@ static void put_interval(struct buf *ret, struct campaign_interval x, double fac
     char text[64];
     if (isnan(x.mean))
         (void)snprintf(text, sizeof text, "-");
+    else if (isnan(x.lo))
+        (void)snprintf(text, sizeof text, "%.*f", digits, factor * x.mean);
     else
         (void)snprintf(text, sizeof text, "%.*f (%.*f..%.*f)", digits, factor * x.mean, digits, factor * x.lo, digits,
                        factor * x.hi);
