@@ -24,6 +24,7 @@ struct db_writer {
     bool stopping;
     struct outcome *batch;                       /* writer thread only, as all below */
     int64_t tick_ms, next_tick_ms, idle_from_ms; /* idle_from: of the last job, ticks do not count */
+    int64_t tried_ms;                            /* the last checkpoint */
     int64_t wal_tried; /* the WAL's size at the last checkpoint since it was written from its start; 0: none */
     struct db_job tick;
     _Atomic int64_t wal_bytes; /* any thread, as the next */
@@ -106,19 +107,21 @@ static size_t take_batch(struct db_writer *w)
 }
 
 /* The WAL is longer than DB_WAL_MAX only until it is written from its start, so a second checkpoint on the way finds a
- * reader that held it.  What failed is tried again later. */
+ * reader that held it.  While it is held another try a second tells when it no longer is; that costs nothing as long as
+ * there is nothing to move. */
 static void checkpoint(struct db_writer *w)
 {
     int64_t wal = db_wal_bytes(w->db);
+    const bool held = atomic_load(&w->wal_held), waited = now_ms() - w->tried_ms >= IDLE_MS;
     if (wal <= DB_WAL_MAX)
         w->wal_tried = 0;
-    const bool idle = wal > 0 && now_ms() - w->idle_from_ms >= IDLE_MS, due = wal > w->wal_tried + DB_WAL_MAX;
-    if (idle || due) {
+    const bool idle = wal > 0 && waited && now_ms() - w->idle_from_ms >= IDLE_MS;
+    if (idle || wal > w->wal_tried + DB_WAL_MAX || (held && waited)) {
         const bool moved = db_checkpoint(w->db, idle, NULL) == STATUS_OK;
-        atomic_store(&w->wal_held, !moved || (due && w->wal_tried > 0));
+        atomic_store(&w->wal_held, !moved || (!idle && w->wal_tried > 0));
         wal = db_wal_bytes(w->db);
         w->wal_tried = wal;
-        w->idle_from_ms = now_ms();
+        w->tried_ms = now_ms();
     }
     atomic_store(&w->wal_bytes, wal);
 }

@@ -6,8 +6,8 @@
  *   QUEUED --batch--> RAN --commit--> DONE(job status)      RAN --commit fails--> DONE(commit's error), all undone
  * Disk full or locked: the batch fails with STATUS_UNAVAILABLE, the next one tries again.
  * Checkpoints run on this thread, between two batches: a short one whenever the WAL has grown by DB_WAL_MAX (db.h), and
- * one that empties it after a second without jobs.  None waits for a reader; while one holds the WAL, it grows, and the
- * next try comes with the next DB_WAL_MAX.  The writer owns the connection. */
+ * one that empties it after a second without jobs.  None waits for a reader; while one holds the WAL, it grows, and
+ * there is another try every second.  The writer owns the connection. */
 #ifndef TRIMTAB_BASE_DB_DB_WRITER_H
 #define TRIMTAB_BASE_DB_DB_WRITER_H
 
@@ -39,7 +39,7 @@ MUST_CHECK enum status db_writer_run(struct db_writer *w,
                                      struct err *err);
 /* Jobs waiting now. */
 size_t db_writer_waiting(struct db_writer *w);
-/* Any thread: the WAL as of the last batch, and whether the last checkpoint had to leave it as it was. */
+/* Any thread: the WAL as of the last batch, and whether a reader holds it (up to two seconds after he let go). */
 struct db_wal {
     int64_t bytes;
     bool held;

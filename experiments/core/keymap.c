@@ -5,112 +5,168 @@
 
 #include "base/core/mem.h"
 
-enum { SLOTS_FIRST = 1024 };
+enum { SLOTS_FIRST = 1024, MOVED_AT_ONCE = 8 };
+static const uint32_t REMOVED = UINT32_MAX;
+
+static void table_done(struct keymap_table *table)
+{
+    mem_free(table->keys);
+    mem_free(table->values);
+    *table = (struct keymap_table){0};
+}
+
+static enum status table_init(struct keymap_table *table, size_t n_slots, struct err *err)
+{
+    struct keymap_table fresh = {mem_alloc(n_slots, sizeof *fresh.keys), mem_alloc(n_slots, sizeof *fresh.values),
+                                 n_slots};
+    if (!fresh.keys || !fresh.values) {
+        table_done(&fresh);
+        return err_no_memory(err);
+    }
+    *table = fresh;
+    return STATUS_OK;
+}
 
 void keymap_done(struct keymap *map)
 {
-    mem_free(map->keys);
-    mem_free(map->values);
+    table_done(&map->now);
+    table_done(&map->old);
     *map = (struct keymap){0};
 }
 
-/* The slot that holds the key, or the empty one where it belongs. */
-static size_t slot_of(const struct keymap *map, struct key128 key)
+static bool holds(const struct keymap_table *table, size_t slot, struct key128 key)
 {
-    size_t slot = (size_t)key.lo & (map->n_slots - 1);
-    while (map->values[slot] != 0 && (map->keys[slot].lo != key.lo || map->keys[slot].hi != key.hi))
-        slot = (slot + 1) & (map->n_slots - 1);
+    return table->values[slot] != REMOVED && table->keys[slot].lo == key.lo && table->keys[slot].hi == key.hi;
+}
+
+/* The slot that holds the key, or the empty one where it belongs. */
+static size_t slot_of(const struct keymap_table *table, struct key128 key)
+{
+    size_t slot = (size_t)key.lo & (table->n_slots - 1);
+    while (table->values[slot] != 0 && !holds(table, slot, key))
+        slot = (slot + 1) & (table->n_slots - 1);
     return slot;
+}
+
+/* As in values: 0 when it is not there. */
+static uint32_t value_of(const struct keymap_table *table, struct key128 key)
+{
+    return table->n_slots > 0 ? table->values[slot_of(table, key)] : 0;
 }
 
 bool keymap_find(const struct keymap *map, struct key128 key, uint32_t *ret)
 {
-    if (map->n == 0)
-        return false;
-    size_t slot = slot_of(map, key);
-    if (map->values[slot] == 0)
+    uint32_t value = value_of(&map->now, key);
+    if (value == 0)
+        value = value_of(&map->old, key);
+    if (value == 0)
         return false;
     if (ret)
-        *ret = map->values[slot] - 1;
+        *ret = value - 1;
     return true;
+}
+
+static void put(struct keymap_table *table, struct key128 key, uint32_t value)
+{
+    const size_t slot = slot_of(table, key);
+    assert(table->values[slot] == 0);
+    table->keys[slot] = key;
+    table->values[slot] = value;
+}
+
+static void move_some(struct keymap *map)
+{
+    const struct keymap_table *old = &map->old;
+    for (int i = 0; i < MOVED_AT_ONCE && map->moved < old->n_slots; i++, map->moved++) {
+        const uint32_t value = old->values[map->moved];
+        if (value != 0 && value != REMOVED)
+            put(&map->now, old->keys[map->moved], value);
+    }
+    if (map->moved == old->n_slots)
+        table_done(&map->old);
 }
 
 static enum status grow(struct keymap *map, struct err *err)
 {
-    struct keymap larger = {.n_slots = map->n_slots ? 2 * map->n_slots : SLOTS_FIRST, .n = map->n};
-    larger.keys = mem_alloc(larger.n_slots, sizeof *larger.keys);
-    larger.values = mem_alloc(larger.n_slots, sizeof *larger.values);
-    if (!larger.keys || !larger.values) {
-        keymap_done(&larger);
-        return err_no_memory(err);
-    }
-    for (size_t i = 0; i < map->n_slots; i++) {
-        if (map->values[i] == 0)
-            continue;
-        size_t slot = slot_of(&larger, map->keys[i]);
-        larger.keys[slot] = map->keys[i];
-        larger.values[slot] = map->values[i];
-    }
-    keymap_done(map);
-    *map = larger;
+    struct keymap_table larger;
+    assert(map->old.n_slots == 0);
+    TRY(table_init(&larger, map->now.n_slots > 0 ? 2 * map->now.n_slots : SLOTS_FIRST, err));
+    map->old = map->now;
+    map->now = larger;
+    map->moved = 0;
     return STATUS_OK;
 }
 
 enum status keymap_insert(struct keymap *map, struct key128 key, uint32_t value, struct err *err)
 {
-    assert(value < UINT32_MAX);
-    if (map->n + 1 > map->n_slots / 4 * 3)
+    assert(value < REMOVED - 1 && !keymap_find(map, key, NULL));
+    if (map->n + 1 > map->now.n_slots / 4 * 3)
         TRY(grow(map, err));
-    size_t slot = slot_of(map, key);
-    assert(map->values[slot] == 0);
-    map->keys[slot] = key;
-    map->values[slot] = value + 1;
+    if (map->old.n_slots > 0)
+        move_some(map);
+    put(&map->now, key, value + 1);
     map->n++;
     return STATUS_OK;
 }
 
 /* Knuth, The Art of Computer Programming 3, 6.4, algorithm R: entries behind the hole move into it unless their own
  * slot lies behind the hole. */
+static void close_hole(struct keymap_table *table, size_t hole)
+{
+    const size_t mask = table->n_slots - 1;
+    for (size_t at = (hole + 1) & mask; table->values[at] != 0; at = (at + 1) & mask) {
+        size_t own = (size_t)table->keys[at].lo & mask;
+        if (((at - own) & mask) < ((at - hole) & mask))
+            continue;
+        table->keys[hole] = table->keys[at];
+        table->values[hole] = table->values[at];
+        hole = at;
+    }
+    table->keys[hole] = (struct key128){0, 0};
+    table->values[hole] = 0;
+}
+
 bool keymap_remove(struct keymap *map, struct key128 key)
 {
     if (!keymap_find(map, key, NULL))
         return false;
-    const size_t mask = map->n_slots - 1;
-    size_t hole = slot_of(map, key);
-    for (size_t at = (hole + 1) & mask; map->values[at] != 0; at = (at + 1) & mask) {
-        size_t own = (size_t)map->keys[at].lo & mask;
-        if (((at - own) & mask) < ((at - hole) & mask))
-            continue;
-        map->keys[hole] = map->keys[at];
-        map->values[hole] = map->values[at];
-        hole = at;
+    if (value_of(&map->now, key) != 0)
+        close_hole(&map->now, slot_of(&map->now, key));
+    if (value_of(&map->old, key) != 0) {
+        const size_t slot = slot_of(&map->old, key);
+        map->old.keys[slot] = (struct key128){0, 0};
+        map->old.values[slot] = REMOVED;
     }
-    map->keys[hole] = (struct key128){0, 0};
-    map->values[hole] = 0;
     map->n--;
     return true;
 }
 
+static enum status table_copy(const struct keymap_table *table, struct keymap_table *ret, struct err *err)
+{
+    if (table->n_slots == 0)
+        return STATUS_OK;
+    TRY(table_init(ret, table->n_slots, err));
+    memcpy(ret->keys, table->keys, table->n_slots * sizeof *ret->keys);
+    memcpy(ret->values, table->values, table->n_slots * sizeof *ret->values);
+    return STATUS_OK;
+}
+
 enum status keymap_copy(const struct keymap *map, struct keymap *ret, struct err *err)
 {
-    struct keymap copy = {.n_slots = map->n_slots, .n = map->n};
-    copy.keys = mem_alloc(map->n_slots, sizeof *copy.keys);
-    copy.values = mem_alloc(map->n_slots, sizeof *copy.values);
-    if (!copy.keys || !copy.values) {
+    struct keymap copy = {.moved = map->moved, .n = map->n};
+    enum status s = table_copy(&map->now, &copy.now, err);
+    if (s == STATUS_OK)
+        s = table_copy(&map->old, &copy.old, err);
+    if (s == STATUS_OK)
+        *ret = copy;
+    else
         keymap_done(&copy);
-        return err_no_memory(err);
-    }
-    if (map->n_slots > 0) {
-        memcpy(copy.keys, map->keys, map->n_slots * sizeof *copy.keys);
-        memcpy(copy.values, map->values, map->n_slots * sizeof *copy.values);
-    }
-    *ret = copy;
-    return STATUS_OK;
+    return s;
 }
 
 size_t keymap_bytes(const struct keymap *map)
 {
-    return map->n_slots * (sizeof *map->keys + sizeof *map->values);
+    return map->now.n_slots * (sizeof *map->now.keys + sizeof *map->now.values);
 }
 
 uint64_t key_u64(const uint8_t *bytes)

@@ -232,8 +232,54 @@ static void a_map_forgets_what_is_removed(void **state)
         assert_true(keymap_find(&copy, key, NULL) == there[k]);
         assert_true(keymap_remove(&map, key) == there[k]);
     }
-    for (size_t i = 0; i < map.n_slots; i++)
-        assert_true(map.values[i] == 0 && map.keys[i].hi == 0 && map.keys[i].lo == 0);
+    for (size_t i = 0; i < map.now.n_slots; i++)
+        assert_true(map.now.values[i] == 0 && map.now.keys[i].hi == 0 && map.now.keys[i].lo == 0);
+    keymap_done(&map);
+    keymap_done(&copy);
+}
+
+static bool in_table(const struct keymap_table *table, struct key128 key)
+{
+    for (size_t i = 0; i < table->n_slots; i++) {
+        if (table->keys[i].hi == key.hi && table->keys[i].lo == key.lo)
+            return true;
+    }
+    return false;
+}
+
+/* No insertion copies the whole table, and meanwhile nothing is lost, found twice or left behind. */
+static void a_map_grows_a_little_at_a_time(void **state)
+{
+    (void)state;
+    enum { FIRST = 1 + 6144, STEP = 5 }; /* one more than three quarters of 8192 slots */
+    struct keymap map = {0}, copy = {0};
+    struct err err = ERR_INIT;
+    uint32_t value = 0;
+    for (uint32_t k = 1; k <= FIRST; k++)
+        assert_ok(keymap_insert(&map, (struct key128){k, k % 8 * 1023}, k, &err), &err);
+    assert_int_equal(map.old.n_slots, 8192);
+    assert_in_range(map.moved, 1, 16);
+    for (uint32_t k = FIRST + 1; k <= FIRST + 300; k++)
+        assert_ok(keymap_insert(&map, (struct key128){k, k % 8 * 1023}, k, &err), &err);
+    assert_in_range(map.moved, 300, 16 * 300);
+    for (uint32_t k = 1; k <= FIRST; k += STEP) { /* some were moved, some not */
+        const struct key128 key = {k, k % 8 * 1023};
+        assert_true(keymap_remove(&map, key) && !keymap_find(&map, key, NULL) && !keymap_remove(&map, key));
+        assert_false(in_table(&map.now, key) || in_table(&map.old, key));
+    }
+    assert_ok(keymap_insert(&map, (struct key128){1, 1023}, 77, &err), &err); /* and comes back */
+    assert_false(keymap_find(&map, (struct key128){0, 0}, NULL));
+    assert_ok(keymap_copy(&map, &copy, &err), &err);
+    for (uint32_t k = FIRST + 301; map.old.n_slots > 0; k++)
+        assert_ok(keymap_insert(&map, (struct key128){k, k % 8 * 1023}, k, &err), &err);
+    assert_true(map.old.keys == NULL && map.now.n_slots == 16384 && keymap_bytes(&map) == 16384 * 20);
+    for (uint32_t k = 2; k <= FIRST + 300; k++) {
+        const struct key128 key = {k, k % 8 * 1023};
+        const bool there = k > FIRST || k % STEP != 1;
+        assert_true(keymap_find(&map, key, &value) == there && keymap_find(&copy, key, NULL) == there);
+        assert_true(!there || value == k);
+    }
+    assert_true(keymap_find(&map, (struct key128){1, 1023}, &value) && value == 77);
     keymap_done(&map);
     keymap_done(&copy);
 }
@@ -376,6 +422,7 @@ int main(void)
         cmocka_unit_test(request_ids_survive_and_forgeries_do_not),
         cmocka_unit_test(keymap_agrees_with_a_plain_list),
         cmocka_unit_test(keymap_keeps_what_it_has_when_memory_ends),
+        cmocka_unit_test(a_map_grows_a_little_at_a_time),
         cmocka_unit_test(a_round_lives_through_its_states),
         cmocka_unit_test(ends_by_time_and_by_hand),
     };
