@@ -4,6 +4,7 @@
  *   server.c   MHD's daemons: the current one and, after a reload of the certificate, the ones that still serve the
  *              connections that were made before it
  *   request.c  from MHD's callbacks to the handler and back (the states of a request)
+ *   framing.c  where a request ends, if it is clear
  *   reply.c    the answer                    stream.c   answers without an end
  *   watch.c    the thread that drops slow clients and pulls streams when they are due
  *
@@ -60,6 +61,7 @@ struct httpd_request {
     char scopes[SCOPES_MAX];
     bool open; /* no tokens are configured: everyone has every scope */
     bool begun, complete, busy /* [m] */;
+    bool last;          /* of its connection: where the next one begins is not clear */
     struct err refusal; /* status not OK: the answer is known before the body is read */
     size_t dropped;     /* bytes of a refused body */
     struct buf body;
@@ -130,6 +132,10 @@ void accept_stop(struct httpd *httpd);
 
 /* origin.c: whether Host names this machine and Origin (NULL: none) is the same place; see httpd.h, "who may". */
 bool origin_is_local(const char *host, const char *origin);
+
+/* framing.c: what RFC 9112 tells a server to refuse (3.2, 6.1, 6.3) and MHD does not: heads in which two servers in a
+ * row, a proxy and this one, could see different requests. */
+MUST_CHECK enum status framing_check(struct MHD_Connection *mhd, struct err *err);
 
 /* request.c: MHD's callbacks. */
 void *request_on_line(void *context, const char *target, struct MHD_Connection *mhd);

@@ -88,8 +88,7 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
     (void)ignored;
 }
 
-static void add_headers(const struct httpd_request *request, struct MHD_Response *response, enum status s,
-                        bool stopping)
+static void add_headers(const struct httpd_request *request, struct MHD_Response *response, enum status s, bool last)
 {
     add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->type);
     add_header(response, "X-Content-Type-Options", "nosniff");
@@ -98,7 +97,7 @@ static void add_headers(const struct httpd_request *request, struct MHD_Response
         add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (s != STATUS_OK && status_http(s) == 503)
         add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-    if (stopping)
+    if (last)
         add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     for (size_t i = 0; i < request->n_headers; i++)
         add_header(response, request->headers[i].name, request->headers[i].value);
@@ -147,7 +146,7 @@ enum MHD_Result reply_send(struct httpd_request *request, enum status s, const s
             : MHD_create_response_from_buffer(request->reply.length, request->reply.data, MHD_RESPMEM_PERSISTENT);
     if (response == NULL)
         return MHD_NO;
-    add_headers(request, response, s, stopping);
+    add_headers(request, response, s, stopping || request->last);
     const enum MHD_Result result = MHD_queue_response(request->mhd, (unsigned)code, response);
     MHD_destroy_response(response);
     return result;

@@ -166,6 +166,9 @@ static enum MHD_Result begin(struct httpd_request *request, const char *method)
     request->began_ns = clock_monotonic_ns();
     request->method = method;
     choose_id(request);
+    request->last = framing_check(request->mhd, &request->refusal) != STATUS_OK;
+    if (request->last)
+        return reply_send(request, STATUS_INVALID, &request->refusal);
     request->refusal.status = check_head(request, method, &request->refusal);
     const bool waits = httpd_header(request, "Expect") != NULL;
     if (request->refusal.status != STATUS_OK && (waits || announced_length(request) > HTTPD_DRAIN_MAX))

@@ -53,7 +53,7 @@ static enum status read_round(const struct httpd_request *request, int64_t *ret,
     char *end = NULL;
     errno = 0;
     long long n = strtoll(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || n < 1 || n > UINT32_MAX)
+    if (text[0] < '1' || text[0] > '9' || *end != '\0' || errno != 0 || n > UINT32_MAX)
         return err_set(err, STATUS_INVALID, "round \"%.40s\" is no round number: allowed are 1 to %u", text,
                        UINT32_MAX);
     *ret = n;

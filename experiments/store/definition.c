@@ -11,12 +11,13 @@ static bool name_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("_.:-", c) != NULL;
 }
 
+/* "." and ".." would be no segments of an address: clients take them out (RFC 3986, 5.2.4). */
 static bool is_name(const char *text)
 {
     size_t n = 0;
     while (text[n] != '\0' && name_char(text[n]))
         n++;
-    return text[n] == '\0' && n > 0 && n < PLAN_NAME_SIZE;
+    return text[n] == '\0' && n > 0 && n < PLAN_NAME_SIZE && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
 }
 
 /* Bytes above 0x7f are parts of UTF-8 characters, which json_parse has checked. */
@@ -32,8 +33,8 @@ enum status definition_check_name(const char *what, const char *text, struct err
 {
     if (is_name(text))
         return STATUS_OK;
-    return err_set(err, STATUS_INVALID, "%s \"%.80s\" is no name: allowed are 1 to 64 of A-Z a-z 0-9 _ . : -", what,
-                   text);
+    return err_set(err, STATUS_INVALID,
+                   "%s \"%.80s\" is no name: allowed are 1 to 64 of A-Z a-z 0-9 _ . : -, not . or ..", what, text);
 }
 
 enum status definition_check_id(const char *what, const char *text, struct err *err)
@@ -49,7 +50,7 @@ static enum status name_value(const struct json_at *at, char ret[PLAN_NAME_SIZE]
     const char *text = "";
     TRY(json_string(at, 4096, &text, err));
     if (!is_name(text))
-        return json_refuse(at, err, "is \"%.80s\": allowed are 1 to 64 of A-Z a-z 0-9 _ . : -", text);
+        return json_refuse(at, err, "is \"%.80s\": allowed are 1 to 64 of A-Z a-z 0-9 _ . : -, not . or ..", text);
     memcpy(ret, text, strlen(text) + 1);
     return STATUS_OK;
 }

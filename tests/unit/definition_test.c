@@ -234,6 +234,9 @@ static void names_in_paths(void **state)
     assert_ok(definition_check_name("experiment", "Feed_1.a:b-c", &err), &err);
     assert_refused(definition_check_name("experiment", "a/b", &err), STATUS_INVALID, &err,
                    "experiment \"a/b\" is no name");
+    assert_refused(definition_check_name("experiment", ".", &err), STATUS_INVALID, &err, "not . or ..");
+    assert_refused(definition_check_name("experiment", "..", &err), STATUS_INVALID, &err, "not . or ..");
+    assert_ok(definition_check_name("experiment", "...", &err), &err);
     char name[PLAN_NAME_SIZE + 1];
     memset(name, 'x', PLAN_NAME_SIZE);
     name[PLAN_NAME_SIZE] = '\0';

@@ -46,6 +46,7 @@ static void experiments_and_rounds(void **state)
     static const struct bad AFTER[] = {
         {"PUT", "/v1/experiments/feed/rounds/2", LAB_ROUND, 409, "round 2 is not the next of feed: that is 1"},
         {"PUT", "/v1/experiments/feed/rounds/0", LAB_ROUND, 400, "round \"0\" is no round number"},
+        {"PUT", "/v1/experiments/feed/rounds/01", LAB_ROUND, 400, "round \"01\" is no round number"},
         {"PUT", "/v1/experiments/feed/rounds/1x", LAB_ROUND, 400, "round \"1x\" is no round number"},
         {"PUT", "/v1/experiments/feed/rounds/99999999999", LAB_ROUND, 400, "is no round number"},
         {"GET", "/v1/experiments/feed/rounds/1/results", NULL, 404, "round 1 of experiment feed does not exist"},

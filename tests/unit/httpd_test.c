@@ -261,6 +261,43 @@ static void rubbish_leaves_nothing_behind(void **state)
     httpd_lab_end(&f);
 }
 
+/* Two servers in a row must not see different requests. */
+static void unclear_frames_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *heads, *text;
+    } CASES[] = {
+        {"Content-Length: 0\r\nContent-Length: 5\r\n\r\nhello", "Content-Length is there twice"},
+        {"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", "Content-Length is there twice"},
+        {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "are both there"},
+        {"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+         "Transfer-Encoding is there twice"},
+        {"Transfer-Encoding: gzip\r\n\r\n", "allowed is chunked"},
+        {"Host: other\r\nContent-Length: 0\r\n\r\n", "Host is there twice"},
+    };
+    struct httpd_lab f;
+    httpd_lab_begin(&f);
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char head[200];
+        snprintf(head, sizeof head, "POST /echo HTTP/1.1\r\nHost: localhost\r\n%s", CASES[i].heads);
+        int fd = httpd_lab_dial(&f);
+        httpd_lab_say(fd, head);
+        assert_true(httpd_lab_hear(fd, CASES[i].text));
+        close(fd);
+        fd = httpd_lab_dial(&f); /* and the connection is over */
+        httpd_lab_say(fd, head);
+        assert_false(httpd_lab_hear(fd, "never said"));
+        close(fd);
+    }
+    const int fd = httpd_lab_dial(&f);
+    httpd_lab_say(fd,
+                  "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+    assert_true(httpd_lab_hear(fd, "HTTP/1.1 20"));
+    close(fd);
+    httpd_lab_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +309,7 @@ int main(void)
         cmocka_unit_test(keep_alive_is_not_slow),
         cmocka_unit_test(many_clients),
         cmocka_unit_test(rubbish_leaves_nothing_behind),
+        cmocka_unit_test(unclear_frames_are_refused),
     };
     return cmocka_run_group_tests(tests, httpd_lab_setup, NULL);
 }
