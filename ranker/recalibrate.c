@@ -4,31 +4,37 @@
 #include "ranker/lesson.h"
 #include "ranker/samples.h"
 
+enum status recalibrate_heads(const struct model *model, const float *z, const uint32_t *labels, size_t n,
+                              enum calibration_kind kind, struct calibration *ret, struct err *err)
+{
+    const size_t n_heads = model->shape.heads;
+    for (size_t h = 0; h < n_heads; h++) {
+        const struct calibration *old = &model->heads[h].calibration;
+        enum status s = STATUS_OK;
+        if (calibration_is_constant(old))
+            ret[h] = *old; /* owns nothing */
+        else
+            s = calibration_fit(kind, old->keep, z + h, n_heads, labels, h, n, &ret[h], err);
+        for (size_t done = 0; s != STATUS_OK && done < h; done++)
+            calibration_done(&ret[done]);
+        TRY(s);
+    }
+    return STATUS_OK;
+}
+
 /* All heads or none. */
 static enum status fit_heads(struct model *model, const struct samples *day, const float *z, enum calibration_kind kind,
                              struct err *err)
 {
-    const size_t n_heads = model->shape.heads;
-    struct calibration fitted[DATASET_MAX_HEADS] = {{0}};
-    enum status s = STATUS_OK;
-    for (size_t h = 0; h < n_heads && s == STATUS_OK; h++) {
-        if (!calibration_is_constant(&model->heads[h].calibration))
-            s = calibration_fit(kind, model->heads[h].calibration.keep, z + h, n_heads, day->labels, h, day->n,
-                                &fitted[h], err);
-    }
-    for (size_t h = 0; h < n_heads; h++) {
+    struct calibration fitted[DATASET_MAX_HEADS];
+    TRY(recalibrate_heads(model, z, day->labels, day->n, kind, fitted, err));
+    for (size_t h = 0; h < model->shape.heads; h++) {
         struct model_head *head = &model->heads[h];
-        if (s != STATUS_OK) {
-            calibration_done(&fitted[h]);
-            continue;
-        }
-        if (!calibration_is_constant(&head->calibration)) {
-            calibration_done(&head->calibration);
-            head->calibration = fitted[h];
-        }
-        calibration_moments(&head->calibration, z + h, n_heads, day->n, &head->mean, &head->sd);
+        calibration_done(&head->calibration);
+        head->calibration = fitted[h];
+        calibration_moments(&head->calibration, z + h, model->shape.heads, day->n, &head->mean, &head->sd);
     }
-    return s;
+    return STATUS_OK;
 }
 
 static enum status fit_day(struct model *model, const struct samples *day, const struct recalibrate_options *options,

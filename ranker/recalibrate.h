@@ -20,4 +20,9 @@ struct recalibrate_options {
 MUST_CHECK enum status recalibrate(struct model *model, const struct dataset *dataset,
                                    const struct recalibrate_options *options, struct err *err);
 
+/* The calibration of every head that could be learnt, fitted on logits z [n * heads] and labels [n] of the model's
+ * heads; ret [heads], owned by the caller: of the other heads it is their constant. */
+MUST_CHECK enum status recalibrate_heads(const struct model *model, const float *z, const uint32_t *labels, size_t n,
+                                         enum calibration_kind kind, struct calibration *ret, struct err *err);
+
 #endif

@@ -10,12 +10,14 @@
 #include "ranker/evaluate.h"
 #include "ranker/workers.h"
 
-static const char *days, *plot, *segment;
+static const char *days, *plot, *segment, *daily;
 static bool json, reliability;
 static int64_t threads = 2, intervals, seed = 1;
 
 const struct opt EVALUATE_OPTIONS[] = {
     {"days", OPT_TEXT, &days, "A..B", "days to judge on, yyyymmdd..yyyymmdd (default: all)", 0, 0},
+    {"daily", OPT_TEXT, &daily, "KIND",
+     "platt or isotonic: judge each day but the first calibrated on the one before it, all pooled", 0, 0},
     {"threads", OPT_INT, &threads, "N", "threads; the result does not depend on it", 1, WORKERS_MAX},
     {"intervals", OPT_INT, &intervals, "N", "95 % intervals from N draws of the users, such as 1000", 0, 100000},
     {"seed", OPT_INT, &seed, "N", "seed of those draws", 0, 9e15},
@@ -228,5 +230,10 @@ int command_evaluate(int n, char **operands)
         .threads = (size_t)threads, .replicates = (size_t)intervals, .seed = (uint64_t)seed, .segment = segment};
     if (days != NULL && day_range(days, &options.first_day, &options.last_day, &err) != STATUS_OK)
         return command_usage(err.text);
+    options.daily = daily != NULL;
+    if (options.daily && (!calibration_find(daily, &options.kind) || options.kind == CALIBRATION_NONE)) {
+        (void)err_set(&err, STATUS_INVALID, "--daily \"%.40s\": platt or isotonic is expected", daily);
+        return command_usage(err.text);
+    }
     return run(operands, &options, &err) == STATUS_OK ? EXIT_DONE : command_failed(&err);
 }

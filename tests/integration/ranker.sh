@@ -34,6 +34,9 @@ run 0 evaluate "$work/model" "$work/dataset" --segment category; says "exp/obs"
 run 0 evaluate "$work/model" "$work/dataset" --segment segment --json
 holds 'all(.heads[]; (.segments | keys) == ["0", "1", "2"] and ([.segments[].n] | add) == .n and ([.segments[].positives] | add) == .positives)'
 run 1 evaluate "$work/model" "$work/dataset" --segment colour; says "the dataset has no column colour"
+run 0 evaluate "$work/model" "$work/dataset" --daily platt --json; holds '.heads.click.n > 0'
+run 1 evaluate "$work/model" "$work/dataset" --daily platt --days 20220426; says "two days with impressions are needed"
+run 2 evaluate "$work/model" "$work/dataset" --daily none; says '--daily "none": platt or isotonic is expected'
 
 # --- users left out
 run 1 train "$work/dataset" --out "$work/other" --leave-out "$work/none"; says "$work/none"

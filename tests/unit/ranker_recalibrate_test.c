@@ -78,6 +78,86 @@ static void test_probabilities_fit_the_new_day(void **state)
     dataset_free(d);
 }
 
+static void assert_same(const struct metrics *a, const struct metrics *b, size_t n_heads)
+{
+    for (size_t h = 0; h < n_heads; h++) {
+        assert_int_equal(a[h].n, b[h].n);
+        assert_int_equal(a[h].positives, b[h].positives);
+        assert_close(a[h].logloss, b[h].logloss, 0);
+        assert_true(a[h].positives == 0 || fabs(a[h].expected_over_observed - b[h].expected_over_observed) <= 0);
+    }
+}
+
+static void judge_daily(const struct model *model, const struct dataset *d, int32_t first, enum calibration_kind kind,
+                        struct metrics *ret)
+{
+    struct err err = ERR_INIT;
+    const struct evaluate_options options = {
+        .first_day = first, .last_day = NEW_DAY, .threads = 2, .daily = true, .kind = kind};
+    assert_ok(evaluate(model, d, &options, ret, NULL, &err), &err);
+}
+
+/* Two days: the same as recalibrate() on the first and evaluate() of the second, also when their hours overlap. */
+static void test_daily_is_yesterdays_calibration(void **state)
+{
+    (void)state;
+    struct dataset *d = NULL;
+    struct err err = ERR_INIT;
+    for (int kind = CALIBRATION_PLATT; kind <= CALIBRATION_ISOTONIC; kind++) {
+        struct model *model = train_before(&d);
+        struct metrics daily[DATASET_MAX_HEADS], expected[DATASET_MAX_HEADS];
+        for (size_t i = 0; i < dataset_n_rows(d); i++) {
+            if (d->row_days[i] == NEW_DAY - 2 && i % 3 == 0)
+                d->row_days[i] = NEW_DAY;
+        }
+        judge_daily(model, d, NEW_DAY - 1, (enum calibration_kind)kind, daily);
+        const struct recalibrate_options options = {
+            .day = NEW_DAY - 1, .kind = (enum calibration_kind)kind, .threads = 1};
+        assert_ok(recalibrate(model, d, &options, &err), &err);
+        judge(model, d, expected);
+        assert_same(daily, expected, model->shape.heads);
+        model_free(model);
+        dataset_free(d);
+    }
+}
+
+/* Three days: each of the last two has the calibration of its own day before, and both are pooled. */
+static void test_daily_pools_the_days(void **state)
+{
+    (void)state;
+    struct dataset *d = NULL;
+    struct model *model = train_before(&d);
+    struct metrics pooled[DATASET_MAX_HEADS], last[DATASET_MAX_HEADS], before[DATASET_MAX_HEADS];
+    struct err err = ERR_INIT;
+    const struct evaluate_options two = {
+        .first_day = NEW_DAY - 2, .last_day = NEW_DAY - 1, .daily = true, .kind = CALIBRATION_PLATT};
+    judge_daily(model, d, NEW_DAY - 2, CALIBRATION_PLATT, pooled);
+    judge_daily(model, d, NEW_DAY - 1, CALIBRATION_PLATT, last);
+    assert_ok(evaluate(model, d, &two, before, NULL, &err), &err);
+    for (size_t h = CLICK; h <= SAVE; h++) {
+        const double n = (double)before[h].n, m = (double)last[h].n;
+        assert_int_equal(pooled[h].n, before[h].n + last[h].n);
+        assert_close(pooled[h].logloss, (n * before[h].logloss + m * last[h].logloss) / (n + m), 1e-9);
+    }
+    assert_true(last[CLICK].expected_over_observed < 0.8); /* yesterday cannot know that this day is another */
+    model_free(model);
+    dataset_free(d);
+}
+
+static void test_daily_needs_two_days(void **state)
+{
+    (void)state;
+    struct dataset *d = NULL;
+    struct model *model = train_before(&d);
+    struct metrics m[DATASET_MAX_HEADS];
+    struct err err = ERR_INIT;
+    const struct evaluate_options options = {
+        .first_day = NEW_DAY, .last_day = NEW_DAY + 1, .daily = true, .kind = CALIBRATION_PLATT};
+    assert_refused(evaluate(model, d, &options, m, NULL, &err), STATUS_INVALID, &err, "two days with impressions");
+    model_free(model);
+    dataset_free(d);
+}
+
 static void test_threads_change_nothing(void **state)
 {
     (void)state;
@@ -120,6 +200,9 @@ static void test_a_day_without_rows_changes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_probabilities_fit_the_new_day),
+                                       cmocka_unit_test(test_daily_is_yesterdays_calibration),
+                                       cmocka_unit_test(test_daily_pools_the_days),
+                                       cmocka_unit_test(test_daily_needs_two_days),
                                        cmocka_unit_test(test_threads_change_nothing),
                                        cmocka_unit_test(test_a_day_without_rows_changes_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
