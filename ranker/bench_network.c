@@ -155,7 +155,7 @@ void bench_network_subjects(struct bench_network *b, struct bench_subject *ret)
     const struct network_shape *s = &b->shape;
     for (size_t i = 0; i < BENCH_NETWORK_SUBJECTS; i++) {
         struct way *way = &b->ways[i];
-        const double first = way->held ? 0.0 : 2.0 * (double)(s->width * s->hidden1);
+        const double first = way->held ? 0.0 : 2.0 * (double)(s->width * (s->hidden1 + (s->wide ? s->heads : 0)));
         ret[i] = (struct bench_subject){way->held ? "held" : "all",
                                         way->kernel == NULL ? "training" : way->kernel->name,
                                         first + network_flops(s),

@@ -7,7 +7,7 @@
 #include "base/core/mem.h"
 #include "ranker/day.h"
 
-static const struct bytes_format FORMAT = {"TRIMTABM", 5, "model"};
+static const struct bytes_format FORMAT = {"TRIMTABM", 6, "model"};
 static const size_t MAX_FILE_BYTES = (size_t)4 << 30;
 
 static void head_done(struct model_head *head)
@@ -83,6 +83,7 @@ enum status model_encode(struct model *model, struct buf *file, struct err *err)
     bytes_u32(file, (uint32_t)shape->hidden2);
     bytes_u32(file, (uint32_t)shape->tower);
     bytes_u32(file, (uint32_t)shape->experts);
+    bytes_u8(file, shape->wide ? 1 : 0);
     bytes_f32s(file, model->embeddings, model->features->n_embeddings);
     bytes_f32s(file, model->theta, network_layout(shape).n);
     for (size_t side = 0; side < EFFECTS_SIDES; side++)
@@ -219,7 +220,9 @@ static enum status decode_parameters(struct bytes_reader *r, struct model *model
     shape->hidden2 = bytes_read_u32(r);
     shape->tower = bytes_read_u32(r);
     shape->experts = bytes_read_u32(r);
-    if (r->failed || !network_shape_valid(shape) ||
+    const uint8_t wide = bytes_read_u8(r);
+    shape->wide = wide == 1;
+    if (r->failed || wide > 1 || !network_shape_valid(shape) ||
         (shape->experts > 0) != (model->architecture.kind == ARCHITECTURE_MMOE))
         return no_fit(err, "sizes of layers");
     const size_t n = network_layout(shape).n;

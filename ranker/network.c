@@ -39,7 +39,8 @@ struct network_layout network_layout(const struct network_shape *s)
     l.b4 = l.w4 + s->heads * s->tower;
     l.wg = l.b4 + s->heads;
     l.bg = l.wg + s->hidden1 * gates;
-    l.n = l.bg + gates;
+    l.v = l.bg + gates;
+    l.n = l.v + (s->wide ? s->width * s->heads : 0);
     return l;
 }
 
@@ -72,7 +73,7 @@ enum status network_work_new(const struct network_shape *s, size_t rows, struct 
     const size_t towers = s->heads * s->tower, second = network_second(s), gates = s->heads * s->experts;
     const size_t mixed = s->experts > 0 ? s->heads * s->hidden2 : 0;
     struct network_work work = {.rows = rows};
-    work.block = mem_alloc(rows * (2 * (s->hidden1 + second + towers + gates + mixed) + s->heads), sizeof *work.block);
+    work.block = mem_alloc(rows * (2 * (s->hidden1 + second + towers + gates + mixed + s->heads)), sizeof *work.block);
     if (work.block == NULL)
         return err_no_memory(err);
     float *at = work.block;
@@ -81,7 +82,7 @@ enum status network_work_new(const struct network_shape *s, size_t rows, struct 
         size_t size;
     } PARTS[] = {{&work.h1, s->hidden1}, {&work.h2, second},    {&work.t, towers},    {&work.d1, s->hidden1},
                  {&work.d2, second},     {&work.dt, towers},    {&work.gates, gates}, {&work.dgates, gates},
-                 {&work.mixed, mixed},   {&work.dmixed, mixed}, {&work.z, s->heads}};
+                 {&work.mixed, mixed},   {&work.dmixed, mixed}, {&work.z, s->heads},  {&work.dz, s->heads}};
     for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
         *PARTS[i].part = at;
         at += rows * PARTS[i].size;
@@ -174,7 +175,19 @@ static void towers_forward(const struct network_shape *s, const float *theta, si
     relu(work->t, n * towers);
 }
 
-/* z_h = t_h . w4_h + b4_h, summed up in as many parts as a register may have. */
+/* Logits before the towers: b4, and what is wide. */
+static void begin_heads(const struct network_shape *s, const float *theta, const float *x, size_t n,
+                        struct network_work *work)
+{
+    const struct network_layout l = network_layout(s);
+    if (s->wide)
+        dense(n, s->width, s->heads, (struct const_matrix){x, s->width}, (struct const_matrix){theta + l.v, s->heads},
+              theta + l.b4, (struct matrix){work->z, s->heads});
+    for (size_t i = 0; i < n && !s->wide; i++)
+        memcpy(work->z + i * s->heads, theta + l.b4, s->heads * sizeof *work->z);
+}
+
+/* z_h += t_h . w4_h, summed up in as many parts as a register may have. */
 CLONED static void heads_forward(const struct network_shape *s, const float *theta, size_t n, struct network_work *work)
 {
     enum { LANES = 16 };
@@ -182,7 +195,7 @@ CLONED static void heads_forward(const struct network_shape *s, const float *the
     const size_t tower = s->tower, whole = tower / LANES * LANES;
     for (size_t i = 0; i < n * s->heads; i++) {
         const float *t = work->t + i * tower, *w = theta + l.w4 + i % s->heads * tower;
-        float lanes[LANES] = {0.0f}, z = theta[l.b4 + i % s->heads];
+        float lanes[LANES] = {0.0f}, z = work->z[i];
         for (size_t j = 0; j < whole; j += LANES) {
             for (size_t lane = 0; lane < LANES; lane++)
                 lanes[lane] += t[j + lane] * w[j + lane];
@@ -212,6 +225,7 @@ void network_forward(const struct network_shape *s, const float *theta, const fl
     if (rng != NULL)
         drop(work->h2, n * second, dropout, work->keep_scale, rng);
     towers_forward(s, theta, n, work);
+    begin_heads(s, theta, x, n, work);
     heads_forward(s, theta, n, work);
 }
 
@@ -235,7 +249,7 @@ CLONED static void head_backward(size_t n, float dz, const float *restrict t, co
     }
 }
 
-/* Gradients of the logits' layer: w4, b4 and dt. */
+/* Gradients of the logits' layer: dz, w4, b4 and dt. */
 static void heads_backward(const struct network_shape *s, const float *theta, const uint32_t *labels,
                            const float *weights, size_t n, float scale, struct network_work *work, float *gradient,
                            double *ret_losses)
@@ -254,9 +268,25 @@ static void heads_backward(const struct network_shape *s, const float *theta, co
             const float *t = work->t + i * towers + h * s->tower, *w = theta + l.w4 + h * s->tower;
             ret_losses[h] += (double)weight * network_log_loss(z, y);
             gradient[l.b4 + h] += dz;
+            work->dz[i * s->heads + h] = dz;
             head_backward(s->tower, dz, t, w, gradient + l.w4 + h * s->tower, work->dt + i * towers + h * s->tower);
         }
     }
+}
+
+/* The gradient of what is wide; to dx it adds its share. */
+static void wide_backward(const struct network_shape *s, const float *theta, const float *x, size_t n,
+                          struct network_work *work, float *gradient, float *dx)
+{
+    const struct network_layout l = network_layout(s);
+    const struct const_matrix dz = {work->dz, s->heads};
+    float db4[MAX_HEADS]; /* as heads_backward() has it */
+    if (!s->wide)
+        return;
+    dense_backward(n, s->width, s->heads, (struct const_matrix){x, s->width}, dz,
+                   (struct matrix){gradient + l.v, s->heads}, db4);
+    dense_backward_input(n, s->width, s->heads, (struct const_matrix){theta + l.v, s->heads}, dz, true,
+                         (struct matrix){dx, s->width});
 }
 
 /* From the mixtures back to the experts (d2) and, through the softmax, to the gates' layer (dgates). */
@@ -329,4 +359,5 @@ void network_backward(const struct network_shape *s, const float *theta, const f
                    (struct matrix){gradient + l.w1, s->hidden1}, gradient + l.b1);
     dense_backward_input(n, s->width, s->hidden1, (struct const_matrix){theta + l.w1, s->hidden1}, d1, false,
                          (struct matrix){dx, s->width});
+    wide_backward(s, theta, x, n, work, gradient, dx);
 }

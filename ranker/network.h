@@ -1,4 +1,5 @@
-/* network.h - the network: a shared layer, a second that is shared or a mixture of experts, and one tower per head.
+/* network.h - the network: a shared layer, a second that is shared or a mixture of experts, one tower per head, and,
+ * when it is wide, a straight line from the inputs to each head.
  *
  *   h1 = relu(x W1 + b1)                              x [width]
  *
@@ -12,6 +13,8 @@
  *
  *   t_h = relu(m_h W3_h + b3_h)                       each tower's layer, [tower]
  *   z_h = t_h . w4_h + b4_h                           one logit per head
+ *         + x . v_h                                   wide (Cheng et al. 2016, DLRS, eq. 3): what a rare head has few
+ *                                                     positives to learn layers for, it can read off an input
  *
  *   loss = 1/n sum_rows sum_heads  v (log(1 + e^z) - y z)      joint log loss; v the weight of the row for the head
  *
@@ -33,12 +36,14 @@ enum { NETWORK_MAX_EXPERTS = 16 };
 struct network_shape {
     size_t width, hidden1, hidden2, tower, heads;
     size_t experts; /* 0: a shared bottom */
+    bool wide;
 };
 
 /* Where each part starts in the block of parameters; n is its size. */
 struct network_layout {
     size_t w1, b1, w2, b2, w3, b3, w4, b4;
     size_t wg, bg; /* of all gates, [hidden1 * heads * experts], [heads * experts]: empty without experts */
+    size_t v;      /* [width * heads]; empty unless wide */
     size_t n;
 };
 
@@ -50,7 +55,7 @@ size_t network_second(const struct network_shape *shape);
 /* Multiplications and additions in the products behind the first layer, for a row. */
 double network_flops(const struct network_shape *shape);
 /* He et al. 2015 for layers before a relu, 1/sqrt(tower) for w4; gates 0, so that all experts begin with the same
- * share; biases 0, b4 [heads] as given. */
+ * share; wide weights and biases 0, b4 [heads] as given. */
 void network_init(const struct network_shape *shape, struct rng *rng, const double *b4, float *theta);
 
 /* Storage for up to `rows` rows. */
@@ -60,7 +65,7 @@ struct network_work {
     float *d1, *d2, *dt;   /* gradients with respect to them */
     float *gates, *dgates; /* [rows * heads * experts] */
     float *mixed, *dmixed; /* [heads][rows * hidden2] inputs of the towers; of a shared bottom they are h2 */
-    float *z;              /* [rows * heads] logits */
+    float *z, *dz;         /* [rows * heads] logits, gradients with respect to them */
     float *block;          /* all of it */
     float keep_scale;      /* of the last forward pass: 1/(1 - dropout rate) */
 };

@@ -70,12 +70,25 @@ static void fill_gates(struct packed *p, const struct network_shape *s, const fl
     }
 }
 
+static void fill_wide(struct packed *p, const struct network_shape *s, const float *theta)
+{
+    const float *v = theta + network_layout(s).v;
+    for (size_t i = 0; i < s->width && p->wide > 0; i++) {
+        float *to = p->w1 + i * p->hidden1 + p->wide;
+        for (size_t h = 0; h < s->heads; h++) {
+            to[h] = v[i * s->heads + h];
+            to[s->heads + h] = -v[i * s->heads + h];
+        }
+    }
+}
+
 /* staged: zeroed, large enough for either matrix. */
 static void fill(struct packed *p, const struct network_shape *s, const float *theta, float *staged)
 {
     const struct network_layout l = network_layout(s);
     const size_t towers = p->heads * p->tower, experts = s->experts > 0 ? s->experts : 1;
     pad(theta + l.w1, s->width, s->hidden1, p->hidden1, p->w1);
+    fill_wide(p, s, theta);
     pad(theta + l.b1, 1, s->hidden1, p->hidden1, p->b1);
     pad_parts(theta + l.b2, 1, experts, s->hidden2, p->hidden2, p->b2);
     pad_parts(theta + l.b3, 1, s->heads, s->tower, p->tower, p->b3);
@@ -94,7 +107,8 @@ enum status packed_new(const struct network_shape *s, const float *theta, struct
     struct packed p = {.width = s->width,
                        .heads = s->heads,
                        .experts = s->experts,
-                       .hidden1 = kernel_pad(s->hidden1),
+                       .wide = s->wide ? s->hidden1 : 0,
+                       .hidden1 = kernel_pad(s->hidden1 + (s->wide ? 2 * s->heads : 0)),
                        .hidden2 = kernel_pad(s->hidden2),
                        .tower = kernel_pad(s->tower)};
     const size_t n2 = p.hidden1 * second(&p), n3 = p.hidden2 * p.heads * p.tower;
@@ -126,6 +140,16 @@ static void logits(const struct packed *p, const struct kernel *kernel, size_t n
         z[i * p->heads + h] = kernel->dot(p->tower, t + i * stride, p->w4 + h * p->tower) + p->b4[h];
 }
 
+/* Adds what is wide to the logits. */
+static void add_wide(const struct packed *p, size_t n, const float *h1, float *z)
+{
+    for (size_t i = 0; i < n && p->wide > 0; i++) {
+        const float *v = h1 + i * p->hidden1 + p->wide;
+        for (size_t h = 0; h < p->heads; h++)
+            z[i * p->heads + h] += v[h] - v[p->heads + h];
+    }
+}
+
 /* mixed [hidden2] = the experts f [second] by the gate of head h. */
 static void mix(const struct packed *p, const struct kernel *kernel, size_t h, const float *h1, const float *f,
                 float *mixed)
@@ -152,6 +176,7 @@ void packed_logits(const struct packed *p, const struct kernel *kernel, size_t n
         kernel->layer(n, p->hidden2, towers, h2, p->w3, p->b3, t);
         for (size_t h = 0; h < p->heads; h++)
             logits(p, kernel, n, h, t + h * p->tower, towers, z);
+        add_wide(p, n, h1, z);
         return;
     }
     float *t = mixed + n * p->hidden2;
@@ -161,4 +186,5 @@ void packed_logits(const struct packed *p, const struct kernel *kernel, size_t n
         kernel->layer(n, p->hidden2, p->tower, mixed, p->w3 + h * p->tower * p->hidden2, p->b3 + h * p->tower, t);
         logits(p, kernel, n, h, t, p->tower, z);
     }
+    add_wide(p, n, h1, z);
 }

@@ -95,7 +95,8 @@ static struct network_shape make_shape(const struct session *t, const struct fea
                                   .hidden2 = o->hidden2,
                                   .tower = o->tower,
                                   .heads = t->lesson.targets.n,
-                                  .experts = o->architecture.kind == ARCHITECTURE_MMOE ? o->experts : 0};
+                                  .experts = o->architecture.kind == ARCHITECTURE_MMOE ? o->experts : 0,
+                                  .wide = o->wide};
 }
 
 /* The sum over the heads that can be learnt of the mean weighted log loss. */

@@ -35,6 +35,7 @@ struct train_options {
     size_t threads;
     size_t max_epochs;
     size_t hidden1, hidden2, tower, experts; /* experts: of ARCHITECTURE_MMOE */
+    bool wide;                               /* a straight line from the inputs to each head (network.h) */
     struct architecture architecture;        /* borrowed */
     enum calibration_kind calibration;
     const char *checkpoint; /* a file, or NULL */

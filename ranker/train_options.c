@@ -47,6 +47,8 @@ static void write_values(struct json_writer *w, const struct train_options *o)
     write_number(w, "average", o->trainer.average);
     write_number(w, "user_variance", o->trainer.variance[EFFECTS_USER]);
     write_number(w, "item_variance", o->trainer.variance[EFFECTS_ITEM]);
+    json_write_key(w, "wide");
+    json_write_bool(w, o->wide);
     json_write_key(w, "pooled");
     json_write_array(w);
     for (size_t i = 0; i < o->n_pooled; i++)

@@ -195,7 +195,7 @@ static void update_average(const struct trainer *t, struct block *block, size_t 
 static bool is_weight(const struct network_layout *l, size_t i)
 {
     return i < l->b1 || (i >= l->w2 && i < l->b2) || (i >= l->w3 && i < l->b3) || (i >= l->w4 && i < l->b4) ||
-           (i >= l->wg && i < l->bg);
+           (i >= l->wg && i < l->bg) || i >= l->v;
 }
 
 static void update_slice(struct trainer *t, size_t slice)

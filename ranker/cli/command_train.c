@@ -16,6 +16,7 @@ static const char *out, *days, *architecture = "shared", *importance, *calibrati
                                *checkpoint, *leave_out;
 static int64_t threads = 2, seed = 1, epochs = 12, experts = 4, checkpoint_steps = 1000;
 static double learning_rate = 1e-3;
+static bool wide;
 
 const struct opt TRAIN_OPTIONS[] = {
     {"out", OPT_TEXT, &out, "MODEL", "the model file to write", 0, 0},
@@ -25,6 +26,7 @@ const struct opt TRAIN_OPTIONS[] = {
      "shared: heads on a shared bottom; mmoe: on gated experts; binary: one head, any engagement (default: shared)", 0,
      0},
     {"experts", OPT_INT, &experts, "N", "experts of mmoe", 2, NETWORK_MAX_EXPERTS},
+    {"wide", OPT_FLAG, &wide, NULL, "a straight line from the inputs to each head beside the layers", 0, 0},
     {"importance", OPT_TEXT, &importance, "HEAD=W,..", "of binary: what counts as engagement, and how much each weighs",
      0, 0},
     {"calibration", OPT_TEXT, &calibration, "KIND", "none, platt or isotonic, on the held-out day (default: platt)", 0,
@@ -198,6 +200,7 @@ static enum status read_options(struct train_options *options, const struct copi
     options->threads = (size_t)threads;
     options->max_epochs = (size_t)epochs;
     options->experts = (size_t)experts;
+    options->wide = wide;
     options->checkpoint = checkpoint;
     options->checkpoint_steps = (size_t)checkpoint_steps;
     options->trainer.seed = (uint64_t)seed;

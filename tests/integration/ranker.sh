@@ -77,6 +77,8 @@ run 0 train "$work/dataset" --out "$work/mmoe" --epochs 1 --architecture mmoe --
 run 0 evaluate "$work/mmoe" "$work/dataset" --json; holds '.heads | keys == ["click", "hide", "save"]'
 run 0 explain "$work/mmoe" "$work/dataset" 5 6 7 --weights save=1 --context tab=1 --json; holds '.items | length == 2'
 run 0 bench "$work/mmoe" "$work/dataset" --repeats 1 --json; holds '.largest_difference < 1e-4'
+run 0 train "$work/dataset" --out "$work/wide" --epochs 1 --wide
+run 0 bench "$work/wide" "$work/dataset" --repeats 1 --json; holds '.largest_difference < 1e-4'
 run 0 train "$work/dataset" --out "$work/binary" --epochs 1 --architecture binary --importance click=1,save=2
 run 0 evaluate "$work/binary" "$work/dataset" --json; holds '.heads | keys == ["engagement"]'
 run 0 explain "$work/binary" "$work/dataset" 5 6 7 --weights engagement=1 --json

@@ -305,10 +305,10 @@ static void test_choice(void **state)
 }
 
 /* A packed network of sizes that need padding gives the logits of the network that was trained. */
-static void check_shape(const struct kernel *kernel, size_t experts)
+static void check_shape(const struct kernel *kernel, size_t experts, bool wide)
 {
     const struct network_shape shape = {
-        .width = 5, .hidden1 = 40, .hidden2 = 33, .tower = 7, .heads = 3, .experts = experts};
+        .width = 5, .hidden1 = 40, .hidden2 = 33, .tower = 7, .heads = 3, .experts = experts, .wide = wide};
     const struct network_layout layout = network_layout(&shape);
     const double b4[3] = {-0.5, 0.25, 2.0};
     struct err err = ERR_INIT;
@@ -330,8 +330,12 @@ static void check_shape(const struct kernel *kernel, size_t experts)
     float *h1 = mem_alloc(KERNEL_ROWS * packed.hidden1, sizeof *h1);
     float *scratch = mem_alloc(packed_scratch(&packed), sizeof *scratch);
     assert_true(h1 != NULL && scratch != NULL);
-    for (size_t i = 0; i < KERNEL_ROWS; i++)
-        memcpy(h1 + i * packed.hidden1, work.h1 + i * shape.hidden1, shape.hidden1 * sizeof *h1);
+    for (size_t i = 0; i < KERNEL_ROWS; i++) { /* the sum of the inputs' shares, as in serving */
+        float *sum = h1 + i * packed.hidden1;
+        for (size_t j = 0; j < shape.width; j++)
+            kernel->add(packed.hidden1, x[i * shape.width + j], packed.w1 + j * packed.hidden1, sum);
+        kernel->join(packed.hidden1, packed.b1, sum, sum);
+    }
     packed_logits(&packed, kernel, KERNEL_ROWS, h1, scratch, z);
     for (size_t i = 0; i < KERNEL_ROWS * shape.heads; i++)
         assert_close((double)z[i], (double)work.z[i], 1e-5);
@@ -349,8 +353,10 @@ static void check_shape(const struct kernel *kernel, size_t experts)
 
 static void check_packed(const struct kernel *kernel)
 {
-    check_shape(kernel, 0);
-    check_shape(kernel, 5);
+    check_shape(kernel, 0, false);
+    check_shape(kernel, 5, false);
+    check_shape(kernel, 0, true);
+    check_shape(kernel, 5, true);
 }
 
 static void test_packed(void **state)

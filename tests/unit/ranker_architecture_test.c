@@ -135,6 +135,7 @@ static void check_file(const struct trained *t)
     assert_ok(model_decode(file.data, file.length, "x", &model, &err), &err);
     assert_int_equal(model->architecture.kind, t->model->architecture.kind);
     assert_int_equal(model->shape.experts, t->model->shape.experts);
+    assert_true(model->shape.wide == t->model->shape.wide);
     assert_int_equal(model->architecture.n_importance, t->model->architecture.n_importance);
     for (size_t i = 0; i < model->architecture.n_importance; i++) {
         assert_string_equal(model->architecture.importance[i].name, t->model->architecture.importance[i].name);
@@ -248,6 +249,28 @@ static void test_pooled_histories(void **state)
     }
 }
 
+/* A straight line to each head, beside a shared bottom and beside experts, in the file and in serving. */
+static void test_wide(void **state)
+{
+    (void)state;
+    static const enum architecture_kind KINDS[] = {ARCHITECTURE_SHARED, ARCHITECTURE_MMOE};
+    for (size_t k = 0; k < 2; k++) {
+        struct train_options options = small_options(&(struct architecture){.kind = KINDS[k]}, 2);
+        options.wide = true;
+        struct trained t = train_with(&options);
+        const struct network_layout l = network_layout(&t.model->shape);
+        double moved = 0.0;
+        assert_int_equal(l.n - l.v, t.model->shape.width * 3);
+        for (size_t i = l.v; i < l.n; i++)
+            moved += fabs((double)t.model->theta[i]);
+        assert_true(moved > 1.0); /* it begins at 0 */
+        assert_true(last_day(&t, 3).auc > 0.72);
+        check_file(&t);
+        check_serving(&t);
+        trained_done(&t);
+    }
+}
+
 static void test_binary(void **state)
 {
     (void)state;
@@ -343,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_importances),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_experts),
+        cmocka_unit_test(test_wide),
         cmocka_unit_test(test_pooled_histories),
         cmocka_unit_test(test_binary),
         cmocka_unit_test(test_importances_are_relative),

@@ -86,6 +86,8 @@ static double reference_loss(const struct problem *p, const double *theta, const
         layer(x + i * 7, 7, 6, theta + l->w1, 6, theta + l->b1, true, h1);
         for (size_t h = 0; h < 3; h++) {
             double logit = theta[l->b4 + h];
+            for (size_t j = 0; j < 7 && p->shape.wide; j++)
+                logit += x[i * 7 + j] * theta[l->v + j * 3 + h];
             tower_input(p, theta, h1, h, m);
             layer(m, 5, TOWER, theta + l->w3 + h * TOWER, 3 * TOWER, theta + l->b3 + h * TOWER, true, t);
             for (size_t j = 0; j < TOWER; j++)
@@ -212,6 +214,11 @@ static void test_gradient_is_the_difference_quotient(void **state)
         check_gradient(&SHAPE, true, seed);
         check_gradient(&EXPERTS, false, seed);
         check_gradient(&EXPERTS, true, seed);
+        for (int experts = 0; experts < 2; experts++) {
+            struct network_shape wide = experts == 0 ? SHAPE : EXPERTS;
+            wide.wide = true;
+            check_gradient(&wide, true, seed);
+        }
         check_pooled_gradient(&SHAPE, seed);
         check_pooled_gradient(&EXPERTS, seed);
     }

@@ -278,7 +278,7 @@ static void test_damaged_model(void **state)
     assert_refused(ranker_open("/nowhere", f->dataset_path, &ranker, &err), STATUS_NOT_FOUND, &err, "/nowhere");
     file.data[8] = 9;
     assert_refused(model_decode(file.data, file.length, "x.model", &model, &err), STATUS_CORRUPT, &err,
-                   "has version 9; this program reads versions up to 5");
+                   "has version 9; this program reads versions up to 6");
     assert_null(model);
     assert_null(ranker);
     buf_done(&file);
