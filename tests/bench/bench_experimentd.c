@@ -4,8 +4,8 @@
  *   http, sqlite   ceilings: an empty HTTP server under the same bodies; SQLite committing the same rows, a thousand a
  *                  transaction, and (commit) ten, as many as under the mixed load: the least that its times can be
  *   ranks, events  closed loop: how much
- *   mixed          open loop at --event-rate and --rank-rate: the times of both
- *   round          --round-units units come into "many"; its results; a unit forgotten
+ *   mixed          open loop at --event-rate and --rank-rate: the times of both; meanwhile (sync) what a bare sync of a
+ * page takes on the same disk round          --round-units units come into "many"; its results; a unit forgotten
  *
  * One line of JSON each, with the goals of its figures; met is null where the run was not what the goal is about.
  * cpu_us is the daemon's (of a ceiling: the empty server's), an operation: an event, not a
@@ -22,6 +22,7 @@
 #include "base/httpc/httpc.h"
 #include "experiments/core/assign.h"
 #include "tests/lib/ceilings.h"
+#include "tests/lib/disk_probe.h"
 #include "tests/lib/load.h"
 #include "tests/lib/watch_process.h"
 
@@ -285,6 +286,7 @@ static void mix(struct ids *ids)
     const double rate[2] = {(double)event_rate / (double)batch, (double)rank_rate};
     pthread_t thread[2];
     struct watch *watch = watch_start(pid, wal);
+    struct disk_probe *probe = disk_probe_start(data);
     for (size_t i = 0; i < 2; i++) {
         part[i].load.connections = 256;
         part[i].load.per_second = rate[i];
@@ -295,9 +297,13 @@ static void mix(struct ids *ids)
     }
     for (size_t i = 0; i < 2; i++)
         pthread_join(thread[i], NULL);
+    const struct disk_probe_result sync = disk_probe_stop(probe);
     const struct watch_result w = watch_stop(watch);
     print("mixed_events", &part[0].result, &w, batch);
     print("mixed_ranks", &part[1].result, &w, 1);
+    printf("{\"what\":\"ceiling_sync\",\"n\":%lld,\"ms_median\":%.2f,\"ms_p99\":%.2f,\"ms_max\":%.2f}\n",
+           (long long)sync.n, sync.ms_median, sync.ms_p99, sync.ms_max);
+    fflush(stdout);
     ids->first_event += part[0].result.ok * batch;
 }
 
