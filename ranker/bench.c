@@ -59,17 +59,17 @@ double bench_ratio(const double *a, const double *b, size_t n)
     return median(a, b, n);
 }
 
-double bench_peak(const struct kernel *kernel)
+double bench_peak(float (*spin)(size_t steps), size_t spin_flops)
 {
     enum { TRIES = 10, STEPS = 1000000 };
     double ns[TRIES];
     volatile float kept = 0.0f;
-    if (kernel->spin == NULL)
+    if (spin == NULL)
         return nan("");
     for (size_t i = 0; i < TRIES; i++) {
         const int64_t start = clock_monotonic_ns();
-        kept = kept + kernel->spin(STEPS);
+        kept = kept + spin(STEPS);
         ns[i] = (double)(clock_monotonic_ns() - start);
     }
-    return (double)kernel->spin_flops * STEPS / bench_summarize(ns, TRIES).min;
+    return (double)spin_flops * STEPS / bench_summarize(ns, TRIES).min;
 }

@@ -6,14 +6,15 @@
 #ifndef TRIMTAB_RANKER_BENCH_H
 #define TRIMTAB_RANKER_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/core/err.h"
-#include "ranker/kernel.h"
 
 struct bench_subject {
     const char *name;   /* what is done */
     const char *kernel; /* by what */
+    bool half;          /* in half precision */
     double flops;       /* multiplications and additions for a candidate, those of the layers' products */
     void *context;
     void (*prepare)(void *context, size_t n, size_t repeat); /* not timed; may be NULL */
@@ -38,8 +39,8 @@ struct bench_summary bench_summarize(const double *values, size_t n);
 /* The median of a / b, pair by pair. */
 double bench_ratio(const double *a, const double *b, size_t n);
 
-/* GFLOP/s of one core on registers alone (kernel->spin), the best of ten tries of some milliseconds; NaN when the
- * kernel has no spin. */
-double bench_peak(const struct kernel *kernel);
+/* GFLOP/s of one core on registers alone (a kernel's spin), the best of ten tries of some milliseconds; NaN without
+ * a spin. */
+double bench_peak(float (*spin)(size_t steps), size_t spin_flops);
 
 #endif

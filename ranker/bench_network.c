@@ -6,27 +6,33 @@
 
 #include "base/core/mem.h"
 #include "ranker/dataset.h"
+#include "ranker/half.h"
 #include "ranker/packed.h"
 
 /* One way to score. */
 struct way {
     struct bench_network *bench;
     const struct kernel *kernel; /* NULL: as in training */
+    const struct packed *packed; /* with its half_kernel, or without one */
     bool held;
 };
 
 struct bench_network {
     struct network_shape shape;
     const float *theta;
-    struct packed packed;
+    struct packed packed, halves; /* halves: only with a half_kernel */
     size_t max_candidates, user_width;
-    float *x;         /* [max_candidates * width], the first user_width inputs all the same */
-    float *item_part; /* [max_candidates * hidden1] b1 and the item's share */
-    float *w1;        /* [width * hidden1] in panels */
+    float *x;              /* [max_candidates * width], the first user_width inputs all the same */
+    float *item_part;      /* [max_candidates * hidden1] b1 and the item's share */
+    float *w1;             /* [width * hidden1] in panels */
+    uint16_t *item_halves; /* item_part and w1 in half precision, or NULL */
+    uint16_t *w1_halves;
+    uint32_t *pairs; /* [KERNEL_ROWS * width] */
     float *request, *h1, *scratch;
     float *z, *first_z; /* [max_candidates * heads] */
     struct network_work work;
     struct way ways[BENCH_NETWORK_SUBJECTS];
+    size_t n_ways;
 };
 
 void bench_network_free(struct bench_network *b)
@@ -34,10 +40,14 @@ void bench_network_free(struct bench_network *b)
     if (b == NULL)
         return;
     packed_done(&b->packed);
+    packed_done(&b->halves);
     network_work_done(&b->work);
     mem_free(b->x);
     mem_free(b->item_part);
     mem_free(b->w1);
+    mem_free(b->item_halves);
+    mem_free(b->w1_halves);
+    mem_free(b->pairs);
     mem_free(b->request);
     mem_free(b->h1);
     mem_free(b->scratch);
@@ -54,28 +64,47 @@ static void add_share(const struct bench_network *b, const struct kernel *kernel
         kernel->add(b->packed.hidden1, x[i], b->packed.w1 + i * b->packed.hidden1, to);
 }
 
-static void first_layer_held(const struct bench_network *b, const struct kernel *kernel, size_t first, size_t n)
+static void first_layer_held(const struct way *way, size_t first, size_t n)
 {
+    const struct bench_network *b = way->bench;
+    const struct half_kernel *half = way->packed->half;
     const size_t hidden1 = b->packed.hidden1;
-    for (size_t i = 0; i < n; i++)
-        kernel->join(hidden1, b->item_part + (first + i) * hidden1, b->request, b->h1 + i * hidden1);
+    for (size_t i = 0; i < n; i++) {
+        if (half != NULL)
+            half->join(hidden1, b->item_halves + (first + i) * hidden1, b->request, b->h1 + i * hidden1);
+        else
+            way->kernel->join(hidden1, b->item_part + (first + i) * hidden1, b->request, b->h1 + i * hidden1);
+    }
+}
+
+static void first_layer_all(const struct way *way, size_t first, size_t n)
+{
+    const struct bench_network *b = way->bench;
+    const struct half_kernel *half = way->packed->half;
+    const size_t width = b->shape.width, hidden1 = b->packed.hidden1;
+    const float *x = b->x + first * width;
+    if (half == NULL) {
+        way->kernel->layer(n, width, hidden1, x, b->w1, b->packed.b1, b->h1);
+        return;
+    }
+    half->pairs(n * width, x, b->pairs);
+    half->layer(n, width, hidden1, b->pairs, b->w1_halves, b->packed.b1, b->h1);
 }
 
 static void run_kernel(const struct way *way, size_t n)
 {
     struct bench_network *b = way->bench;
-    const size_t width = b->shape.width, hidden1 = b->packed.hidden1;
     if (way->held) {
-        memset(b->request, 0, hidden1 * sizeof *b->request);
+        memset(b->request, 0, b->packed.hidden1 * sizeof *b->request);
         add_share(b, way->kernel, b->x, 0, b->user_width, b->request);
     }
     for (size_t first = 0; first < n; first += KERNEL_ROWS) {
         const size_t rows = n - first < KERNEL_ROWS ? n - first : KERNEL_ROWS;
         if (way->held)
-            first_layer_held(b, way->kernel, first, rows);
+            first_layer_held(way, first, rows);
         else
-            way->kernel->layer(rows, width, hidden1, b->x + first * width, b->w1, b->packed.b1, b->h1);
-        packed_logits(&b->packed, way->kernel, rows, b->h1, b->scratch, b->z + first * b->shape.heads);
+            first_layer_all(way, first, rows);
+        packed_logits(way->packed, way->kernel, rows, b->h1, b->scratch, b->z + first * b->shape.heads);
     }
 }
 
@@ -99,13 +128,33 @@ static enum status allocate(struct bench_network *b, struct err *err)
     b->w1 = mem_alloc(b->shape.width * hidden1, sizeof *b->w1);
     b->request = mem_alloc(hidden1, sizeof *b->request);
     b->h1 = mem_alloc(KERNEL_ROWS * hidden1, sizeof *b->h1);
-    b->scratch = mem_alloc(packed_scratch(&b->packed), sizeof *b->scratch);
+    const size_t scratch = packed_scratch(b->halves.half != NULL ? &b->halves : &b->packed);
+    b->scratch = mem_alloc(scratch, sizeof *b->scratch);
     b->z = mem_alloc(n * b->shape.heads, sizeof *b->z);
     b->first_z = mem_alloc(n * b->shape.heads, sizeof *b->first_z);
     if (b->x == NULL || b->item_part == NULL || b->w1 == NULL || b->request == NULL || b->h1 == NULL ||
         b->scratch == NULL || b->z == NULL || b->first_z == NULL)
         return err_no_memory(err);
     return network_work_new(&b->shape, n, &b->work, err);
+}
+
+/* What only half precision needs, from the same in single. */
+static enum status make_halves(struct bench_network *b, struct err *err)
+{
+    const size_t n_items = b->max_candidates * b->packed.hidden1, n_weights = b->shape.width * b->packed.hidden1;
+    b->item_halves = mem_alloc(n_items, sizeof *b->item_halves);
+    b->w1_halves = mem_alloc(n_weights, sizeof *b->w1_halves);
+    b->pairs = mem_alloc(KERNEL_ROWS * b->shape.width, sizeof *b->pairs);
+    if (b->item_halves == NULL || b->w1_halves == NULL || b->pairs == NULL)
+        return err_no_memory(err);
+    half_from_floats(n_items, b->item_part, b->item_halves);
+    half_pack(b->shape.width, b->packed.hidden1, b->packed.w1, b->w1_halves);
+    b->ways[0] = (struct way){b, b->ways[0].kernel, &b->halves, true};
+    b->ways[1] = (struct way){b, b->ways[0].kernel, &b->packed, true};
+    b->ways[2] = (struct way){b, b->ways[0].kernel, &b->halves, false};
+    b->ways[3] = (struct way){b, b->ways[0].kernel, &b->packed, false};
+    b->n_ways = 4;
+    return STATUS_OK;
 }
 
 static void draw(struct bench_network *b, uint64_t seed)
@@ -122,8 +171,27 @@ static void draw(struct bench_network *b, uint64_t seed)
     }
 }
 
+static enum status make_all(struct bench_network *b, const struct kernel *kernel, const struct half_kernel *half,
+                            uint64_t seed, struct err *err)
+{
+    TRY(packed_new(&b->shape, b->theta, NULL, &b->packed, err));
+    if (half != NULL)
+        TRY(packed_new(&b->shape, b->theta, half, &b->halves, err));
+    TRY(allocate(b, err));
+    kernel_pack(b->shape.width, b->packed.hidden1, b->packed.w1, b->w1);
+    draw(b, seed);
+    b->ways[0] = (struct way){b, kernel, &b->packed, true};
+    b->ways[1] = (struct way){b, &KERNEL_REFERENCE, &b->packed, true};
+    b->ways[2] = (struct way){b, kernel, &b->packed, false};
+    b->ways[3] = (struct way){b, &KERNEL_REFERENCE, &b->packed, false};
+    b->ways[4] = (struct way){b, NULL, &b->packed, false};
+    b->n_ways = 5;
+    return half != NULL ? make_halves(b, err) : STATUS_OK;
+}
+
 enum status bench_network_new(const struct network_shape *shape, const float *theta, const struct kernel *kernel,
-                              size_t max_candidates, uint64_t seed, struct bench_network **ret, struct err *err)
+                              const struct half_kernel *half, size_t max_candidates, uint64_t seed,
+                              struct bench_network **ret, struct err *err)
 {
     struct bench_network *b = mem_alloc(1, sizeof *b);
     if (b == NULL)
@@ -132,37 +200,36 @@ enum status bench_network_new(const struct network_shape *shape, const float *th
     b->theta = theta;
     b->max_candidates = max_candidates;
     b->user_width = shape->width / 2;
-    enum status s = packed_new(shape, theta, &b->packed, err);
-    if (s == STATUS_OK)
-        s = allocate(b, err);
+    const enum status s = make_all(b, kernel, half, seed, err);
     if (s != STATUS_OK) {
         bench_network_free(b);
         return s;
     }
-    kernel_pack(shape->width, b->packed.hidden1, b->packed.w1, b->w1);
-    draw(b, seed);
-    b->ways[0] = (struct way){b, kernel, true};
-    b->ways[1] = (struct way){b, &KERNEL_REFERENCE, true};
-    b->ways[2] = (struct way){b, kernel, false};
-    b->ways[3] = (struct way){b, &KERNEL_REFERENCE, false};
-    b->ways[4] = (struct way){b, NULL, false};
     *ret = b;
     return STATUS_OK;
 }
 
-void bench_network_subjects(struct bench_network *b, struct bench_subject *ret)
+static const char *way_name(const struct way *way)
+{
+    if (way->packed->half != NULL)
+        return way->packed->half->name;
+    return way->kernel == NULL ? "training" : way->kernel->name;
+}
+
+size_t bench_network_subjects(struct bench_network *b, struct bench_subject *ret)
 {
     const struct network_shape *s = &b->shape;
-    for (size_t i = 0; i < BENCH_NETWORK_SUBJECTS; i++) {
+    for (size_t i = 0; i < b->n_ways; i++) {
         struct way *way = &b->ways[i];
         const double first = way->held ? 0.0 : 2.0 * (double)(s->width * (s->hidden1 + (s->wide ? s->heads : 0)));
-        ret[i] = (struct bench_subject){way->held ? "held" : "all",
-                                        way->kernel == NULL ? "training" : way->kernel->name,
-                                        first + network_flops(s),
-                                        way,
-                                        NULL,
-                                        run_way};
+        ret[i] = (struct bench_subject){.name = way->held ? "held" : "all",
+                                        .kernel = way_name(way),
+                                        .half = way->packed->half != NULL,
+                                        .flops = first + network_flops(s),
+                                        .context = way,
+                                        .run = run_way};
     }
+    return b->n_ways;
 }
 
 double bench_network_difference(struct bench_network *b)
@@ -171,7 +238,7 @@ double bench_network_difference(struct bench_network *b)
     double largest = 0.0;
     run_way(&b->ways[0], b->max_candidates);
     memcpy(b->first_z, b->z, n * sizeof *b->z);
-    for (size_t i = 1; i < BENCH_NETWORK_SUBJECTS; i++) {
+    for (size_t i = 1; i < b->n_ways; i++) {
         run_way(&b->ways[i], b->max_candidates);
         for (size_t j = 0; j < n; j++) {
             const double difference = fabs((double)b->z[j] - (double)b->first_z[j]);

@@ -13,33 +13,34 @@ void packed_done(struct packed *packed)
     *packed = (struct packed){0};
 }
 
-/* Outputs of the second layer, padded. */
-static size_t second(const struct packed *p)
+/* Floats that the place of a matrix of n numbers takes; n is even. */
+static size_t matrix_size(const struct packed *p, size_t n)
 {
-    return p->hidden2 * (p->experts > 0 ? p->experts : 1);
+    return p->half != NULL ? n / 2 : n;
 }
 
 /* Floats of all parts. */
 static size_t block_size(const struct packed *p)
 {
-    const size_t towers = p->heads * p->tower, gates = p->heads * p->experts;
-    return (p->width + 1) * p->hidden1 + (p->hidden1 + 1) * second(p) + (p->hidden2 + 2) * towers + gates * p->hidden1 +
-           p->heads + gates;
+    const size_t gates = p->heads * p->experts;
+    return (p->width + 1) * p->hidden1 + matrix_size(p, p->second.k * p->second.m) + p->second.m +
+           matrix_size(p, p->towers.k * p->towers.m) + 2 * p->towers.m + gates * p->hidden1 + p->heads + gates;
 }
 
 /* Every size is a multiple of KERNEL_ALIGN but those of b4 and bg, which come last. */
 static void place(struct packed *p)
 {
-    const size_t towers = p->heads * p->tower;
     const size_t misaligned = (uintptr_t)p->block % LINE;
     p->w1 = p->block + (misaligned == 0 ? 0 : (LINE - misaligned) / sizeof *p->block);
     p->b1 = p->w1 + p->width * p->hidden1;
-    p->w2 = p->b1 + p->hidden1;
-    p->b2 = p->w2 + p->hidden1 * second(p);
-    p->w3 = p->b2 + second(p);
-    p->b3 = p->w3 + p->hidden2 * towers;
-    p->w4 = p->b3 + towers;
-    p->wg = p->w4 + towers;
+    float *second = p->b1 + p->hidden1;
+    p->second.panels = second;
+    p->second.b = second + matrix_size(p, p->second.k * p->second.m);
+    float *towers = p->second.b + p->second.m;
+    p->towers.panels = towers;
+    p->towers.b = towers + matrix_size(p, p->towers.k * p->towers.m);
+    p->w4 = p->towers.b + p->towers.m;
+    p->wg = p->w4 + p->towers.m;
     p->b4 = p->wg + p->heads * p->experts * p->hidden1;
     p->bg = p->b4 + p->heads;
 }
@@ -82,36 +83,48 @@ static void fill_wide(struct packed *p, const struct network_shape *s, const flo
     }
 }
 
+static void pack(const struct packed *p, const struct packed_layer *layer, const float *w)
+{
+    if (p->half != NULL)
+        half_pack(layer->k, layer->m, w, layer->panels);
+    else
+        kernel_pack(layer->k, layer->m, w, layer->panels);
+}
+
 /* staged: zeroed, large enough for either matrix. */
 static void fill(struct packed *p, const struct network_shape *s, const float *theta, float *staged)
 {
     const struct network_layout l = network_layout(s);
-    const size_t towers = p->heads * p->tower, experts = s->experts > 0 ? s->experts : 1;
+    const size_t experts = s->experts > 0 ? s->experts : 1;
     pad(theta + l.w1, s->width, s->hidden1, p->hidden1, p->w1);
     fill_wide(p, s, theta);
     pad(theta + l.b1, 1, s->hidden1, p->hidden1, p->b1);
-    pad_parts(theta + l.b2, 1, experts, s->hidden2, p->hidden2, p->b2);
-    pad_parts(theta + l.b3, 1, s->heads, s->tower, p->tower, p->b3);
+    pad_parts(theta + l.b2, 1, experts, s->hidden2, p->hidden2, p->second.b);
+    pad_parts(theta + l.b3, 1, s->heads, s->tower, p->tower, p->towers.b);
     pad_parts(theta + l.w4, 1, s->heads, s->tower, p->tower, p->w4);
     pad(theta + l.b4, 1, s->heads, p->heads, p->b4);
     fill_gates(p, s, theta);
     pad_parts(theta + l.w2, s->hidden1, experts, s->hidden2, p->hidden2, staged);
-    kernel_pack(p->hidden1, second(p), staged, p->w2);
-    memset(staged, 0, p->hidden1 * second(p) * sizeof *staged);
+    pack(p, &p->second, staged);
+    memset(staged, 0, p->second.k * p->second.m * sizeof *staged);
     pad_parts(theta + l.w3, s->hidden2, s->heads, s->tower, p->tower, staged);
-    kernel_pack(p->hidden2, towers, staged, p->w3);
+    pack(p, &p->towers, staged);
 }
 
-enum status packed_new(const struct network_shape *s, const float *theta, struct packed *ret, struct err *err)
+enum status packed_new(const struct network_shape *s, const float *theta, const struct half_kernel *half,
+                       struct packed *ret, struct err *err)
 {
-    struct packed p = {.width = s->width,
+    struct packed p = {.half = half,
+                       .width = s->width,
                        .heads = s->heads,
                        .experts = s->experts,
                        .wide = s->wide ? s->hidden1 : 0,
                        .hidden1 = kernel_pad(s->hidden1 + (s->wide ? 2 * s->heads : 0)),
                        .hidden2 = kernel_pad(s->hidden2),
                        .tower = kernel_pad(s->tower)};
-    const size_t n2 = p.hidden1 * second(&p), n3 = p.hidden2 * p.heads * p.tower;
+    p.second = (struct packed_layer){.k = p.hidden1, .m = p.hidden2 * (s->experts > 0 ? s->experts : 1)};
+    p.towers = (struct packed_layer){.k = p.hidden2, .m = p.heads * p.tower};
+    const size_t n2 = p.second.k * p.second.m, n3 = p.towers.k * p.towers.m;
     float *staged = mem_alloc(n2 > n3 ? n2 : n3, sizeof *staged);
     p.block = mem_alloc(block_size(&p) + LINE / sizeof *p.block, sizeof *p.block);
     if (p.block == NULL || staged == NULL) {
@@ -126,10 +139,40 @@ enum status packed_new(const struct network_shape *s, const float *theta, struct
     return STATUS_OK;
 }
 
+/* What takes n candidates through the layers. */
+struct pass {
+    const struct packed *packed;
+    const struct kernel *kernel;
+    size_t n;
+    uint32_t *pairs; /* the inputs of a layer in half precision */
+};
+
+/* Numbers of a row in pairs. */
+static size_t pairs_size(const struct packed *p)
+{
+    const size_t larger = p->hidden1 > p->hidden2 ? p->hidden1 : p->hidden2;
+    return p->half != NULL ? larger : 0;
+}
+
 /* Of a shared bottom: the second layer and all towers; of experts: theirs, and the input and output of one tower. */
 size_t packed_scratch(const struct packed *p)
 {
-    return KERNEL_ROWS * (second(p) + (p->experts > 0 ? p->hidden2 + p->tower : p->heads * p->tower));
+    return KERNEL_ROWS * (pairs_size(p) + p->second.m + (p->experts > 0 ? p->hidden2 + p->tower : p->towers.m));
+}
+
+/* y [n * m] = m outputs of a layer from `first` on, whole panels. */
+static void run_layer(const struct pass *pass, const struct packed_layer *layer, size_t first, size_t m, const float *x,
+                      float *y)
+{
+    const struct half_kernel *half = pass->packed->half;
+    if (half == NULL) {
+        pass->kernel->layer(pass->n, layer->k, m, x, (const float *)layer->panels + first * layer->k, layer->b + first,
+                            y);
+        return;
+    }
+    half->pairs(pass->n * layer->k, x, pass->pairs);
+    half->layer(pass->n, layer->k, m, pass->pairs, (const uint16_t *)layer->panels + first * layer->k, layer->b + first,
+                y);
 }
 
 /* The logit of head h from its tower's output t, rows with a stride. */
@@ -168,22 +211,23 @@ static void mix(const struct packed *p, const struct kernel *kernel, size_t h, c
 void packed_logits(const struct packed *p, const struct kernel *kernel, size_t n, const float *h1, float *scratch,
                    float *z)
 {
-    const size_t towers = p->heads * p->tower, width2 = second(p);
-    float *h2 = scratch, *mixed = scratch + n * width2;
-    kernel->layer(n, p->hidden1, width2, h1, p->w2, p->b2, h2);
+    const size_t towers = p->towers.m, width2 = p->second.m;
+    const struct pass pass = {p, kernel, n, (uint32_t *)(void *)scratch};
+    float *h2 = scratch + n * pairs_size(p), *mixed = h2 + n * width2;
+    run_layer(&pass, &p->second, 0, width2, h1, h2);
     if (p->experts == 0) {
         float *t = mixed;
-        kernel->layer(n, p->hidden2, towers, h2, p->w3, p->b3, t);
+        run_layer(&pass, &p->towers, 0, towers, h2, t);
         for (size_t h = 0; h < p->heads; h++)
             logits(p, kernel, n, h, t + h * p->tower, towers, z);
         add_wide(p, n, h1, z);
         return;
     }
     float *t = mixed + n * p->hidden2;
-    for (size_t h = 0; h < p->heads; h++) { /* a tower is a whole number of panels (kernel.h) */
+    for (size_t h = 0; h < p->heads; h++) { /* a tower is a whole number of panels */
         for (size_t i = 0; i < n; i++)
             mix(p, kernel, h, h1 + i * p->hidden1, h2 + i * width2, mixed + i * p->hidden2);
-        kernel->layer(n, p->hidden2, p->tower, mixed, p->w3 + h * p->tower * p->hidden2, p->b3 + h * p->tower, t);
+        run_layer(&pass, &p->towers, h * p->tower, p->tower, mixed, t);
         logits(p, kernel, n, h, t, p->tower, z);
     }
     add_wide(p, n, h1, z);

@@ -10,110 +10,6 @@
 #include "ranker/inputs.h"
 #include "ranker/ranker_internal.h"
 
-void ranker_close(struct ranker *ranker)
-{
-    if (ranker == NULL)
-        return;
-    inputs_done(&ranker->users);
-    packed_done(&ranker->network);
-    mem_free(ranker->item_part);
-    mem_free(ranker->item_effects);
-    mem_free(ranker->cross_sums);
-    dataset_free(ranker->dataset);
-    model_free(ranker->model);
-    mem_free(ranker);
-}
-
-/* to [hidden1] += the share of one side's inputs in the first layer; inputs that are 0 cost nothing. */
-static void add_side(const struct ranker *r, const float *x, enum feature_side side, float *to)
-{
-    const size_t *starts = r->model->features->starts, hidden1 = r->network.hidden1;
-    for (size_t i = starts[side]; i < starts[side + 1]; i++) {
-        if (x[i] < 0.0f || x[i] > 0.0f)
-            r->kernel->add(hidden1, x[i], r->network.w1 + i * hidden1, to);
-    }
-}
-
-/* A numeric feature's inputs are 1 up to some knot (features.h), so the running sums of its weights by knot replace
- * most of them: row j of a feature is the sum of its weights 1 .. j, row 0 those of an empty value. */
-static enum status sum_cross(struct ranker *r, struct err *err)
-{
-    const struct features *features = r->model->features;
-    const size_t hidden1 = r->network.hidden1, start = features->starts[SIDE_CROSS];
-    r->cross_sums = mem_alloc((features->width - start) * hidden1, sizeof *r->cross_sums);
-    if (r->cross_sums == NULL)
-        return err_no_memory(err);
-    for (size_t f = 0; f < features->n; f++) {
-        const struct feature *feature = &features->list[f];
-        if (feature->side != SIDE_CROSS)
-            continue;
-        const float *w = r->network.w1 + feature->offset * hidden1;
-        float *sums = r->cross_sums + (feature->offset - start) * hidden1;
-        memcpy(sums, w, hidden1 * sizeof *sums);
-        for (size_t i = hidden1; i < feature->width * hidden1; i++)
-            sums[i] = w[i] + (i < 2 * hidden1 ? 0.0f : sums[i - hidden1]);
-    }
-    return STATUS_OK;
-}
-
-/* b1 plus the share of every item; row n_items is an unknown item. */
-static enum status compute_items(struct ranker *r, struct err *err)
-{
-    const struct features *features = r->model->features;
-    const size_t n = r->dataset->items.n;
-    struct inputs items = {0};
-    TRY(inputs_new(features, SIDE_ITEM, r->dataset, NULL, 0, &items, err));
-    float *x = mem_alloc(features->width, sizeof *x);
-    uint32_t *codes = mem_alloc(items.n_codes, sizeof *codes);
-    r->item_part = mem_alloc((n + 1) * r->network.hidden1, sizeof *r->item_part);
-    r->item_effects = mem_alloc((n + 1) * r->network.heads, sizeof *r->item_effects);
-    enum status s = STATUS_OK;
-    if (x == NULL || codes == NULL || r->item_part == NULL || r->item_effects == NULL) {
-        s = err_no_memory(err);
-        goto out;
-    }
-    for (size_t i = 0; i <= n; i++) {
-        float *to = r->item_part + i * r->network.hidden1;
-        inputs_fill(features, &items, i < n ? i : SIZE_MAX, r->model->embeddings, NULL, x, codes);
-        memcpy(to, r->network.b1, r->network.hidden1 * sizeof *to);
-        add_side(r, x, SIDE_ITEM, to);
-        if (i < n)
-            effects_add(&r->model->effects, (const uint32_t[EFFECTS_SIDES]){0, inputs_id(features, &items, i)},
-                        r->item_effects + i * r->network.heads);
-    }
-out:
-    inputs_done(&items);
-    mem_free(x);
-    mem_free(codes);
-    return s;
-}
-
-static enum status open_files(struct ranker *r, const char *model_path, const char *dataset_path, struct err *err)
-{
-    TRY(model_read(model_path, &r->model, err));
-    TRY(dataset_read(dataset_path, &r->dataset, err));
-    TRY(features_fit(r->model->features, r->dataset, err));
-    TRY(packed_new(&r->model->shape, r->model->theta, &r->network, err));
-    TRY(inputs_new(r->model->features, SIDE_USER, r->dataset, NULL, 0, &r->users, err));
-    TRY(sum_cross(r, err));
-    return compute_items(r, err);
-}
-
-enum status ranker_open(const char *model_path, const char *dataset_path, struct ranker **ret, struct err *err)
-{
-    struct ranker *r = mem_alloc(1, sizeof *r);
-    if (r == NULL)
-        return err_no_memory(err);
-    r->kernel = kernel_best();
-    const enum status s = open_files(r, model_path, dataset_path, err);
-    if (s != STATUS_OK) {
-        ranker_close(r);
-        return s;
-    }
-    *ret = r;
-    return STATUS_OK;
-}
-
 size_t ranker_n_heads(const struct ranker *ranker)
 {
     return ranker->model->shape.heads;
@@ -162,7 +58,7 @@ bool ranker_item_known(const struct ranker *ranker, const char *item_id)
 
 const char *ranker_kernel_name(const struct ranker *ranker)
 {
-    return ranker->kernel->name;
+    return ranker->network.half != NULL ? ranker->network.half->name : ranker->kernel->name;
 }
 
 /* What one thread needs to score. */
@@ -306,6 +202,15 @@ static void add_cross(const struct ranker *r, const struct cross_tally *tally, b
     }
 }
 
+static void join_item(const struct ranker *r, size_t item, const float *rest, float *h1)
+{
+    const size_t hidden1 = r->network.hidden1;
+    if (r->network.half != NULL)
+        r->network.half->join(hidden1, r->item_halves + item * hidden1, rest, h1);
+    else
+        r->kernel->join(hidden1, r->item_part + item * hidden1, rest, h1);
+}
+
 /* relu of the first layer for n candidates. */
 static void first_layer(const struct ranker *r, struct ranker_scratch *scratch, bool user_known, size_t n,
                         const char *const *item_ids)
@@ -314,10 +219,9 @@ static void first_layer(const struct ranker *r, struct ranker_scratch *scratch, 
     for (size_t i = 0; i < n; i++) {
         const uint32_t item = intern_find(&r->dataset->item_ids, item_ids[i]);
         scratch->items[i] = item == INTERN_NONE ? r->dataset->items.n : item;
-        const float *part = r->item_part + scratch->items[i] * hidden1;
-        memcpy(scratch->candidate, scratch->request, hidden1 * sizeof *part);
+        memcpy(scratch->candidate, scratch->request, hidden1 * sizeof *scratch->candidate);
         add_cross(r, &scratch->tally, user_known && item != INTERN_NONE, item, scratch->candidate);
-        r->kernel->join(hidden1, part, scratch->candidate, scratch->h1 + i * hidden1);
+        join_item(r, scratch->items[i], scratch->candidate, scratch->h1 + i * hidden1);
     }
 }
 
@@ -352,8 +256,8 @@ enum status ranker_score(const struct ranker *r, struct ranker_scratch *scratch,
                     (const uint32_t[EFFECTS_SIDES]){inputs_id(r->model->features, &r->users, user), 0},
                     scratch->user_effects);
     memset(scratch->request, 0, r->network.hidden1 * sizeof *scratch->request);
-    add_side(r, scratch->x, SIDE_USER, scratch->request);
-    add_side(r, scratch->x, SIDE_CONTEXT, scratch->request);
+    ranker_add_side(r, scratch->x, SIDE_USER, scratch->request);
+    ranker_add_side(r, scratch->x, SIDE_CONTEXT, scratch->request);
     if (known)
         cross_begin(&scratch->tally, user);
     for (size_t first = 0; first < n; first += KERNEL_ROWS) {

@@ -39,6 +39,12 @@ struct ranker_context {
     double number;
 };
 
+/* In what the network's products are computed and the items' parts stored: half takes a processor with AVX512-FP16, and
+ * moves probabilities (kernel_half.h; docs/ranker.md has by how much). */
+enum ranker_precision { RANKER_SINGLE, RANKER_HALF };
+/* "single", "half".  STATUS_INVALID for any other, and for half where this machine or this build cannot. */
+MUST_CHECK enum status ranker_precision_find(const char *name, enum ranker_precision *ret, struct err *err);
+
 /* Loads both files and computes the item part of the first layer: O(items * inputs * width), some 100 ms for 10 000
  * items.  *ret owned by the caller, untouched on failure.
  * STATUS_NOT_FOUND, STATUS_IO      a file cannot be read
@@ -46,6 +52,9 @@ struct ranker_context {
  * STATUS_INVALID                   the dataset lacks a column that the model needs (the line names it) */
 MUST_CHECK enum status ranker_open(const char *model_path, const char *dataset_path, struct ranker **ret,
                                    struct err *err);
+/* The same in another precision than single; STATUS_INVALID also when this machine cannot. */
+MUST_CHECK enum status ranker_open_as(enum ranker_precision precision, const char *model_path, const char *dataset_path,
+                                      struct ranker **ret, struct err *err);
 /* NULL is fine. */
 void ranker_close(struct ranker *ranker);
 
@@ -62,7 +71,8 @@ const char *ranker_model_hash(const struct ranker *ranker);
 /* Whether the id is in the dataset's table. O(1). */
 bool ranker_user_known(const struct ranker *ranker, const char *user_id);
 bool ranker_item_known(const struct ranker *ranker, const char *item_id);
-/* The name of the kernel chosen for this machine: "avx512", "avx2" or "reference"; static. */
+/* The name of the kernel chosen for this machine: "avx512", "avx2", "reference", or of half precision "avx512fp16";
+ * static. */
 const char *ranker_kernel_name(const struct ranker *ranker);
 
 MUST_CHECK enum status ranker_scratch_new(const struct ranker *ranker, struct ranker_scratch **ret, struct err *err);

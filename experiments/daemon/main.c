@@ -16,7 +16,7 @@
 
 struct settings {
     struct httpd_options httpd;
-    const char *data, *model, *dataset;
+    const char *data, *model, *dataset, *precision;
     int64_t threads, hot_mb, fake_clock; /* ms; negative: the real one */
     struct buf config;
 };
@@ -49,7 +49,9 @@ static enum status check_settings(const struct settings *set, struct err *err)
 static enum status read_model(const struct settings *set, struct scorer **ret, struct err *err)
 {
     struct ranker *ranker = NULL;
-    TRY(ranker_open(set->model, set->dataset, &ranker, err));
+    enum ranker_precision precision = RANKER_SINGLE;
+    TRY(ranker_precision_find(set->precision, &precision, err));
+    TRY(ranker_open_as(precision, set->model, set->dataset, &ranker, err));
     return scorer_new(&SCORER_RANKER, ranker, ret, err);
 }
 
@@ -144,8 +146,12 @@ static void wait_for_signals(struct daemon *d, const struct settings *set, const
     log_event(LOG_INFO, "stopping", NULL);
 }
 
-static struct settings settings = {
-    .httpd = {.listen = "127.0.0.1:8470"}, .threads = 2, .hot_mb = 1024, .fake_clock = -1, .config = BUF_INIT};
+static struct settings settings = {.httpd = {.listen = "127.0.0.1:8470"},
+                                   .precision = "single",
+                                   .threads = 2,
+                                   .hot_mb = 1024,
+                                   .fake_clock = -1,
+                                   .config = BUF_INIT};
 
 static int run(int n_operands, char **operands)
 {
@@ -180,6 +186,8 @@ int main(int argc, char **argv)
         {"model", OPT_TEXT, &settings.model, "FILE", "made by trimtab-ranker train; read again on SIGHUP", 0, 0},
         {"dataset", OPT_TEXT, &settings.dataset, "FILE",
          "made by trimtab-ranker import: users and items; read again with the model", 0, 0},
+        {"ranker-precision", OPT_TEXT, &settings.precision, "NAME",
+         "single, or half: scores faster where the processor has AVX512-FP16, and moves probabilities a little", 0, 0},
         {"threads", OPT_INT, &settings.threads, "N", "threads that read, score and answer", 1, 256},
         {"hot-mb", OPT_INT, &settings.hot_mb, "MB", "memory for units and event ids of live rounds; then new ones wait",
          1, 1048576},

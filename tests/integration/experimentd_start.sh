@@ -22,6 +22,8 @@ refuses 1 "--model FILE is missing" --data "$work/data"
 refuses 1 "a fake clock is allowed on loopback only" --data "$work/data" "${files[@]}" --listen 0.0.0.0:0 --fake-clock 1
 refuses 1 "0.0.0.0" --data "$work/data" "${files[@]}" --listen 0.0.0.0:0
 refuses 1 "$work/none" --data "$work/data" --listen 127.0.0.1:0 --model "$work/none" --dataset "$work/dataset"
+refuses 1 "precision quarter is unknown: single or half is expected" --data "$work/data" "${on_free_port[@]}" --ranker-precision quarter
+grep -qw avx512_fp16 /proc/cpuinfo || refuses 1 "half precision needs" --data "$work/data" "${on_free_port[@]}" --ranker-precision half
 
 head -c 5000 "$work/model" >"$work/short"
 refuses 1 "$work/short" --data "$work/data" --listen 127.0.0.1:0 --model "$work/short" --dataset "$work/dataset"
@@ -74,7 +76,9 @@ refuses 1 'which the model lacks: its heads are click, keep, hide' \
 
 # A configuration file, tokens with scopes, and new tokens by SIGHUP.
 (umask 077; printf 'control 0123456789abcdef-control\nserve,events 0123456789abcdef-serve\n' >"$work/tokens")
-printf '# options\ntoken-file = %s\nthreads = 1\n' "$work/tokens" >"$work/config"
+precision=single
+! grep -qw avx512_fp16 /proc/cpuinfo || precision=half
+printf '# options\ntoken-file = %s\nthreads = 1\nranker-precision = %s\n' "$work/tokens" "$precision" >"$work/config"
 start --config "$work/config"
 code_of() { curl -s -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $1" -X "$2" ${4+-d "$4"} "$url$3"; }
 rank='{"experiment":"feed","unit":"u","candidates":["1","2"]}'

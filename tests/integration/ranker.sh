@@ -117,6 +117,7 @@ run 2 bench; says "give a MODEL or --network SHAPE"
 run 2 bench "$work/model" --network 8-8-8-1x8; says "give a MODEL or --network SHAPE"
 run 2 bench --network 8-8-8; says "8-8-8 is not a network"
 run 2 bench --network 8-8-8-1x8 --kernel abacus; says "no such --kernel"
+run 2 bench --network 8-8-8-1x8 --precision quarter; says "precision quarter is unknown: single or half is expected"
 run 1 bench "$work/none"; says "$work/none"
 run 0 bench --network 24-32-32-2x32 --repeats 1 --kernel reference; says "network 24-32-32-2x32"; says "all, kernel / training"
 run 0 bench "$work/model" --repeats 1 --json
@@ -126,6 +127,14 @@ holds '.largest_difference < 1e-4 and .item_bytes >= 128'
 holds '[.times[] | select(.what == "request") | .candidates] == [1, 50, 500, 2000, 1, 50, 500, 2000]'
 holds 'all(.times[]; .min_us <= .median_us and .median_us <= .max_us and .min_us >= 0)'
 holds '[.ratios[].candidates] == [1, 50, 500, 2000] and all(.ratios[]; .request_over_reference > 0)'
+if grep -qw avx512_fp16 /proc/cpuinfo; then
+    run 0 bench "$work/model" "$work/dataset" --repeats 1 --precision half --json
+    holds '.half_kernel == "avx512fp16" and .largest_difference > 0 and .largest_difference < .05 and .item_bytes >= 64'
+    holds '.accuracy | .probability > 0 and .probability < .02 and .top_overlap > .9 and .kendall_tau > .9'
+    holds 'all(.ratios[]; .held_half_over_single > 0 and .request_half_over_single > 0)'
+else
+    run 2 bench --network 8-8-8-1x8 --precision half; says "half precision needs"
+fi
 
 # --- kill -9 in training: it goes on from the checkpoint, to the same bytes
 train=("$bin/trimtab-ranker" train "$work/dataset" --epochs 10 --seed 5)

@@ -325,7 +325,7 @@ static void check_shape(const struct kernel *kernel, size_t experts, bool wide)
     for (size_t i = 0; i < KERNEL_ROWS * 5; i++)
         x[i] = (float)rng_normal(&rng);
     assert_ok(network_work_new(&shape, KERNEL_ROWS, &work, &err), &err);
-    assert_ok(packed_new(&shape, theta, &packed, &err), &err);
+    assert_ok(packed_new(&shape, theta, NULL, &packed, &err), &err);
     network_forward(&shape, theta, x, KERNEL_ROWS, 0.0, NULL, &work);
     float *h1 = mem_alloc(KERNEL_ROWS * packed.hidden1, sizeof *h1);
     float *scratch = mem_alloc(packed_scratch(&packed), sizeof *scratch);

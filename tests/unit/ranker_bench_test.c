@@ -66,7 +66,8 @@ static void test_plan(void **state)
     (void)state;
     struct log log = {0};
     const size_t sizes[2] = {1, 50};
-    const struct bench_subject subject = {"x", "y", 0.0, &log, prepare, count};
+    const struct bench_subject subject = {
+        .name = "x", .kernel = "y", .context = &log, .prepare = prepare, .run = count};
     double us[2 * 3];
     for (size_t i = 0; i < 6; i++)
         us[i] = nan("");
@@ -92,13 +93,37 @@ static void test_ways_agree(void **state)
     assert_non_null(theta);
     rng_init(&rng, check_seed(), 1, 2);
     network_init(&shape, &rng, b4, theta);
-    assert_ok(bench_network_new(&shape, theta, kernel_best(), 101, check_seed(), &bench, &err), &err);
+    assert_ok(bench_network_new(&shape, theta, kernel_best(), NULL, 101, check_seed(), &bench, &err), &err);
     const double difference = bench_network_difference(bench);
     assert_true(difference >= 0.0 && difference < 1e-5);
-    bench_network_subjects(bench, subjects);
+    assert_int_equal(bench_network_subjects(bench, subjects), 5);
     assert_close(subjects[2].flops - subjects[0].flops, 2.0 * 37.0 * 50.0, 0.0);
     assert_close(subjects[0].flops, 2.0 * (50.0 * 33.0 + 34.0 * 123.0), 0.0);
-    assert_true(isnan(bench_peak(&KERNEL_REFERENCE)));
+    assert_true(isnan(bench_peak(KERNEL_REFERENCE.spin, KERNEL_REFERENCE.spin_flops)));
+    bench_network_free(bench);
+    mem_free(theta);
+}
+
+/* Half precision beside single: four ways, and logits that differ, but by little. */
+static void test_half(void **state)
+{
+    (void)state;
+    const struct network_shape shape = {.width = 37, .hidden1 = 50, .hidden2 = 33, .tower = 41, .heads = 3};
+    struct err err = ERR_INIT;
+    struct bench_network *bench = NULL;
+    struct bench_subject subjects[BENCH_NETWORK_SUBJECTS];
+    float *theta = mem_alloc(network_layout(&shape).n, sizeof *theta);
+    assert_non_null(theta);
+    bench_network_weights(&shape, check_seed(), theta);
+    assert_ok(bench_network_new(&shape, theta, kernel_best(), &HALF_REFERENCE, 101, check_seed(), &bench, &err), &err);
+    const double difference = bench_network_difference(bench);
+    assert_true(difference > 1e-6 && difference < 1e-2);
+    assert_int_equal(bench_network_subjects(bench, subjects), 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(subjects[i].half == (i % 2 == 0));
+        assert_string_equal(subjects[i].name, i < 2 ? "held" : "all");
+        assert_string_equal(subjects[i].kernel, i % 2 == 0 ? "reference" : kernel_best()->name);
+    }
     bench_network_free(bench);
     mem_free(theta);
 }
@@ -108,7 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_summary),    cmocka_unit_test(test_ratio_is_taken_within_a_repeat),
         cmocka_unit_test(test_shape),      cmocka_unit_test(test_plan),
-        cmocka_unit_test(test_ways_agree),
+        cmocka_unit_test(test_ways_agree), cmocka_unit_test(test_half),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

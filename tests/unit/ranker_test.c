@@ -329,6 +329,42 @@ static void test_training_needs_rows(void **state)
     dataset_free(d);
 }
 
+/* A ranker in half precision: probabilities near those of single, unknown ids too, and digits of each candidate that do
+ * not depend on the others.  Where the machine cannot, it says what it takes. */
+static void test_half(void **state)
+{
+    const struct fixture *f = *state;
+    const char *const items[5] = {"i1", "i2", "nobody's", "i3", "i1"};
+    struct err err = ERR_INIT;
+    struct ranker *half = NULL;
+    struct ranker_scratch *scratch = NULL;
+    enum ranker_precision precision = RANKER_HALF;
+    float single[5 * DATASET_MAX_HEADS], ours[5 * DATASET_MAX_HEADS], alone[DATASET_MAX_HEADS];
+    const size_t heads = ranker_n_heads(f->ranker);
+    assert_ok(ranker_precision_find("single", &precision, &err), &err);
+    assert_int_equal(precision, RANKER_SINGLE);
+    assert_refused(ranker_precision_find("quarter", &precision, &err), STATUS_INVALID, &err, "single or half");
+    if (ranker_precision_find("half", &precision, &err) != STATUS_OK) {
+        assert_refused(ranker_open_as(RANKER_HALF, f->model_path, f->dataset_path, &half, &err), STATUS_INVALID, &err,
+                       "half precision needs");
+        return;
+    }
+    assert_int_equal(precision, RANKER_HALF);
+    assert_ok(ranker_open_as(RANKER_HALF, f->model_path, f->dataset_path, &half, &err), &err);
+    assert_ok(ranker_scratch_new(half, &scratch, &err), &err);
+    assert_string_equal(ranker_kernel_name(half), "avx512fp16");
+    assert_ok(ranker_score(f->ranker, f->scratch, "u1", NULL, 0, 5, items, single, &err), &err);
+    assert_ok(ranker_score(half, scratch, "u1", NULL, 0, 5, items, ours, &err), &err);
+    for (size_t i = 0; i < 5 * heads; i++)
+        assert_true(fabs((double)ours[i] - (double)single[i]) < 2e-3);
+    assert_true(memcmp(ours, single, 5 * heads * sizeof *ours) != 0);
+    assert_memory_equal(ours, ours + 4 * heads, heads * sizeof *ours);
+    assert_ok(ranker_score(half, scratch, "u1", NULL, 0, 1, items + 2, alone, &err), &err);
+    assert_memory_equal(alone, ours + 2 * heads, heads * sizeof *ours);
+    ranker_scratch_free(scratch);
+    ranker_close(half);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_damaged_model),
         cmocka_unit_test(test_other_datasets_are_refused),
         cmocka_unit_test(test_training_needs_rows),
+        cmocka_unit_test(test_half),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
