@@ -68,20 +68,72 @@ static int by_gain(const void *left, const void *right)
     return (b->gain > a->gain) - (b->gain < a->gain);
 }
 
-/* (3/3, 10) evolution strategy from the plug-in on, as in bench_world; the first member is the centre. */
-static enum status tune(const struct rehearsal *r, double *centre, struct err *err)
+static bool in_world(const struct rehearsal *r)
+{
+    return r->stage->part == NULL;
+}
+
+static enum status try_point(const struct rehearsal *r, struct candidate *candidate, struct candidate *best,
+                             struct err *err)
+{
+    for (size_t k = 0; k < DATASET_MAX_HEADS; k++)
+        candidate->x[k] = fmin(fmax(candidate->x[k], -MAX_LOG_SHARE), MAX_LOG_SHARE);
+    TRY(smallest_gain(r, candidate->x, &candidate->gain, err));
+    if (candidate->gain > best->gain)
+        *best = *candidate;
+    return STATUS_OK;
+}
+
+/* The log of a type's mean probability, less the middle of all. */
+static void log_means(const struct article_stage *stage, double *ret)
+{
+    double low = HUGE_VAL, high = -HUGE_VAL;
+    for (size_t k = 0; k < DATASET_MAX_HEADS; k++)
+        ret[k] = 0.0;
+    for (size_t k = 0; k < stage->n_types; k++) {
+        ret[k] = log(stage->means[0][k]);
+        low = fmin(low, ret[k]);
+        high = fmax(high, ret[k]);
+    }
+    for (size_t k = 0; k < stage->n_types; k++)
+        ret[k] -= (low + high) / 2.0;
+}
+
+/* The best of the shares that the header names. */
+static enum status find_start(const struct rehearsal *r, struct candidate *ret, struct err *err)
+{
+    static const double POWERS[] = {0.0, 0.25, 0.5, 0.75, 1.0};
+    double means[DATASET_MAX_HEADS];
+    log_means(r->stage, means);
+    for (size_t i = 0; i < sizeof POWERS / sizeof *POWERS; i++) {
+        struct candidate start = {.gain = 0.0};
+        for (size_t k = 0; k < DATASET_MAX_HEADS; k++)
+            start.x[k] = POWERS[i] * means[k];
+        TRY(try_point(r, &start, ret, err));
+        if (r->search->progress != NULL)
+            fprintf(r->search->progress, "start %g: smallest gain %+.2f %%\n", POWERS[i], 100.0 * start.gain);
+    }
+    return STATUS_OK;
+}
+
+/* (3/3, 10) evolution strategy, as in bench_world; the first member is the centre. */
+static enum status tune(const struct rehearsal *r, double *ret, struct err *err)
 {
     struct candidate tried[POPULATION];
+    struct candidate best = {.gain = -HUGE_VAL};
+    double centre[DATASET_MAX_HEADS] = {0.0};
     struct rng rng;
     rng_init(&rng, r->search->seed, 78, r->part);
-    memset(centre, 0, DATASET_MAX_HEADS * sizeof *centre);
+    if (in_world(r)) {
+        TRY(find_start(r, &best, err));
+        memcpy(centre, best.x, sizeof centre);
+    }
     for (int64_t round = 0; round < r->search->generations; round++) {
         const double step = FIRST_STEP * pow(LAST_STEP / FIRST_STEP, (double)round / (double)r->search->generations);
         for (size_t i = 0; i < POPULATION; i++) {
             for (size_t k = 0; k < DATASET_MAX_HEADS; k++)
-                tried[i].x[k] =
-                    fmin(fmax(centre[k] + (i > 0 ? step * rng_normal(&rng) : 0.0), -MAX_LOG_SHARE), MAX_LOG_SHARE);
-            TRY(smallest_gain(r, tried[i].x, &tried[i].gain, err));
+                tried[i].x[k] = centre[k] + (i > 0 ? step * rng_normal(&rng) : 0.0);
+            TRY(try_point(r, &tried[i], &best, err));
         }
         qsort(tried, POPULATION, sizeof *tried, by_gain);
         for (size_t k = 0; k < DATASET_MAX_HEADS; k++) {
@@ -90,9 +142,10 @@ static enum status tune(const struct rehearsal *r, double *centre, struct err *e
                 centre[k] += tried[i].x[k] / PARENTS;
         }
         if (r->search->progress != NULL)
-            fprintf(r->search->progress, "generation %lld of %lld: smallest gain %+.2f %%\n", (long long)round + 1,
-                    (long long)r->search->generations, 100.0 * tried[0].gain);
+            fprintf(r->search->progress, "generation %lld of %lld: smallest gain %+.2f %%, best %+.2f %%\n",
+                    (long long)round + 1, (long long)r->search->generations, 100.0 * tried[0].gain, 100.0 * best.gain);
     }
+    memcpy(ret, in_world(r) ? best.x : centre, sizeof centre);
     return STATUS_OK;
 }
 
@@ -100,13 +153,14 @@ enum status article_tune(const struct article_stage *stage, const struct article
                          uint8_t part, double *ret_shares, struct err *err)
 {
     struct rehearsal r = {.stage = stage, .search = search, .n_pairs = n_pairs, .part = part};
-    double centre[DATASET_MAX_HEADS];
+    double log_shares[DATASET_MAX_HEADS];
     TRY(article_way_new(stage->n_users, stage->n_types, &r.binary, err));
     enum status s = article_stage_play(stage, n_pairs, NULL, &r.binary, err);
     if (s == STATUS_OK)
-        s = tune(&r, centre, err);
+        s = tune(&r, log_shares, err);
     article_way_done(&r.binary);
-    shares_of(&r, centre, ret_shares);
+    if (s == STATUS_OK)
+        shares_of(&r, log_shares, ret_shares);
     return s;
 }
 
