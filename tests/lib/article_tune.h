@@ -6,8 +6,8 @@
  *
  * In a world it starts at the best of the shares m^t, m a type's mean probability, between the plug-in (t = 0, every
  * type is worth the same) and t = 1, every event is worth the same, because binary rankers stand somewhere there; and
- * it keeps the best it has tried.  On a log, where a part of the users has a hundred events of some types, both would
- * choose by luck: there it starts at the plug-in and keeps the last centre, which is a mean.
+ * it keeps the best it has tried.  On a log, where a part of the users has a hundred events of some types, neither has
+ * shown a gain: there it starts at the plug-in and keeps the last centre, which is a mean.
  *
  * On a log, whose users are of two parts, each part is judged with what was tuned on the other, so nobody has a say in
  * the weights that he is judged with.  Thread: owner only. */
