@@ -263,7 +263,7 @@ static enum status choose_batch(struct nei *nei, size_t n_centers, const double 
 {
     const struct acquisition_problem *problem = nei->problem;
     double step[GP_MAX_DIM], value;
-    const size_t more = problem->observed->n <= CHEAP ? 2 : 1;
+    const size_t more = problem->observed->n <= CHEAP && nei->n_slots == 1 ? 2 : 1;
     acquisition_step(problem, step);
     const struct search_target target = {nei, nei_score, nei_climb};
     for (size_t i = 0; i < n; i++) {

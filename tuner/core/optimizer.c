@@ -192,8 +192,9 @@ static enum status refresh(struct optimizer *o, struct err *err)
 {
     if (!surrogate_possible(&o->observations))
         return err_set(err, STATUS_INVALID, "no result has been told yet: tell at least one");
-    const struct surrogate_options options = surrogate_options_of(o);
+    struct surrogate_options options = surrogate_options_of(o);
     for (size_t k = 0; k < o->n_outcomes; k++) {
+        options.models = k == 0 ? SURROGATE_PAIR : SURROGATE_ONE;
         if (o->surrogate[k] != NULL)
             continue;
         const enum status s = surrogate_fit(&o->observations, k, &options, &o->surrogate[k], err);
@@ -231,7 +232,7 @@ static enum status refresh_judges(struct optimizer *o, struct acquisition_proble
     if (o->control_known)
         return STATUS_OK;
     struct surrogate_options options = surrogate_options_of(o);
-    options.panel = true;
+    options.models = SURROGATE_PANEL;
     if (o->panel == NULL) {
         const enum status s = surrogate_fit(&o->observations, 0, &options, &o->panel, err);
         if (s != STATUS_OK)

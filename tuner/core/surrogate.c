@@ -12,13 +12,14 @@ static const double FAILED_SD = 0.3;
 static const double MEAN_SD = 1.0;
 enum { WARP_FROM = 8, THIN_TO = 128 }; /* observations */
 enum { N_STARTS = 2 };
-enum { PANEL_MOST = 256 }; /* observations; with more the models agree, and their fits take seconds */
+/* Observations; with more the models agree, and their fits take seconds. */
+enum { PANEL_MOST = 256, PAIR_MOST = 100 };
 
-/* Of a panel; the first alone where there is none. */
+/* Of a panel; the first two are the pair, the first stands where there is one model. */
 static const struct member {
     enum kernel_kind kernel;
     bool waves;
-} PANEL[] = {{KERNEL_MATERN52, false}, {KERNEL_SE, false}, {KERNEL_MATERN52, true}};
+} PANEL[] = {{KERNEL_MATERN52, false}, {KERNEL_MATERN52, true}, {KERNEL_SE, false}};
 enum { N_PANEL = sizeof PANEL / sizeof *PANEL };
 
 bool surrogate_possible(const struct observations *observations)
@@ -185,14 +186,20 @@ static void fill(struct surrogate *s, const struct observations *o, size_t outco
     s->data.warp_top = outcome == 0 && options->control == NULL && s->data.n >= WARP_FROM ? top_of(s) : 0.0;
 }
 
-/* With many points the starts are climbed on a part of them, and the better end goes on with all. */
+/* From there when it is given.  Else, with many points, the starts are climbed on a part of them, and the better end
+ * goes on with all. */
 static enum status find_hyper(const struct gp_data *data, struct gp_work *work, const struct surrogate_options *options,
-                              enum kernel_kind kernel, bool round_effect, struct hyper_fit *ret, struct err *err)
+                              enum kernel_kind kernel, bool round_effect, const struct gp_hyper *from,
+                              struct hyper_fit *ret, struct err *err)
 {
     struct hyper_prior prior;
     struct thin thin;
     struct gp_work *part = NULL;
     TRY(hyper_prior_init(&prior, options->hyper_prior, data, round_effect, err));
+    if (from != NULL) {
+        ret->hyper = *from;
+        return hyper_map(work, &prior, kernel, 0, ret, err);
+    }
     if (data->n <= THIN_TO)
         return hyper_map(work, &prior, kernel, N_STARTS, ret, err);
     enum status s = thin_init(&thin, data, THIN_TO, err);
@@ -207,7 +214,7 @@ static enum status find_hyper(const struct gp_data *data, struct gp_work *work, 
     return s;
 }
 
-/* One more model, with the logarithm of its posterior density as its weight. */
+/* One more model, climbed from where the first one ended, with the logarithm of its posterior density as its weight. */
 static enum status fit_member(struct surrogate *s, const struct member *member, const struct surrogate_options *options,
                               struct err *err)
 {
@@ -215,12 +222,13 @@ static enum status fit_member(struct surrogate *s, const struct member *member, 
     struct hyper_fit fit;
     struct gp_data data = s->data;
     const bool round_effect = options->round_effect && data.n_rounds > 1;
+    const struct gp_hyper *from = s->n_models > 0 ? &s->model[0]->hyper : NULL;
     if (member->waves) {
         data.trend = s->waves;
         data.trend_unit = 1.0;
     }
     TRY(gp_work_new(&data, &work, err));
-    enum status status = find_hyper(&data, work, options, member->kernel, round_effect, &fit, err);
+    enum status status = find_hyper(&data, work, options, member->kernel, round_effect, from, &fit, err);
     if (status == STATUS_OK)
         status = gp_fit(work, &fit.hyper, &s->model[s->n_models], err);
     if (status == STATUS_OK)
@@ -243,16 +251,24 @@ static void weigh_models(struct surrogate *s)
         s->weight[i] /= sum;
 }
 
+static size_t wanted_members(const struct surrogate *s, const struct surrogate_options *options)
+{
+    static const size_t MEMBERS[] = {[SURROGATE_ONE] = 1, [SURROGATE_PAIR] = 2, [SURROGATE_PANEL] = N_PANEL};
+    static const size_t MOST[] = {
+        [SURROGATE_ONE] = SIZE_MAX, [SURROGATE_PAIR] = PAIR_MOST, [SURROGATE_PANEL] = PANEL_MOST};
+    return options->control == NULL && s->data.n <= MOST[options->models] ? MEMBERS[options->models] : 1;
+}
+
 /* A member of the panel, not the first, that has no positive density is left out. */
 static enum status fit_models(struct surrogate *s, const struct surrogate_options *options, struct err *err)
 {
     TRY(fit_member(s, &PANEL[0], options, err));
-    if (options->panel && options->control == NULL && s->data.n <= PANEL_MOST) {
+    const size_t n_members = wanted_members(s, options);
+    if (n_members > 1)
         TRY(trend_new_waves(s->data.dim, &s->waves, err));
-        for (size_t i = 1; i < N_PANEL; i++) {
-            if (fit_member(s, &PANEL[i], options, NULL) == STATUS_NO_MEMORY)
-                return err_no_memory(err);
-        }
+    for (size_t i = 1; i < n_members; i++) {
+        if (fit_member(s, &PANEL[i], options, NULL) == STATUS_NO_MEMORY)
+            return err_no_memory(err);
     }
     weigh_models(s);
     return STATUS_OK;

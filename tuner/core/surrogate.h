@@ -5,12 +5,12 @@
  * square).  A failed point is taken into the objective as a bad one, at the lowest value told with a standard deviation
  * of 0.3 in standardised units; outcomes of constraints leave it out.
  *
- * One model is fitted, Matern 5/2.  Where the question is only which point is best (optimizer_best, _recommend) a panel
- * of three judges: Matern 5/2, the squared exponential, and Matern 5/2 with a sum of functions of single coordinates
- * (trend_new_waves), weighted by
+ * Without a known control several models speak for the objective: Matern 5/2 and the same with a sum of functions of
+ * single coordinates (trend_new_waves) where points are asked for, the pair; and with the squared exponential as the
+ * third where the question is only which point is best (optimizer_best, _recommend), the panel.  They are weighted by
  *     w_i ~ (p(y | theta_i) p(theta_i)) ^ 1/2        theta_i the maximum of each
  * The power: a maximum stands for its surroundings, so the odds between models are tempered (fractional Bayes factors,
- * O'Hagan 1995).  The panel is used up to PANEL_MOST observations, for outcomes without a known control.
+ * O'Hagan 1995).  Up to PAIR_MOST and PANEL_MOST observations; else, and for constraints, one model is fitted.
  * Thread: immutable once fitted. */
 #ifndef TRIMTAB_TUNER_CORE_SURROGATE_H
 #define TRIMTAB_TUNER_CORE_SURROGATE_H
@@ -20,12 +20,14 @@
 
 enum { SURROGATE_MAX_MODELS = 8 };
 
+enum surrogate_models { SURROGATE_ONE, SURROGATE_PAIR, SURROGATE_PANEL };
+
 struct surrogate_options {
     const char *hyper_prior;
     const double *control; /* NULL: f(control) = 0 is not known */
     bool round_effect;
     const struct trend *trend; /* NULL: none; must outlive the surrogate */
-    bool panel;                /* several models */
+    enum surrogate_models models;
 };
 
 struct surrogate {

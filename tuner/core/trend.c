@@ -56,21 +56,40 @@ static double wave_height(const struct trend *trend, size_t h)
     return sqrt(2.0 / ((double)trend->dim * (double)(h + 1)));
 }
 
+/* cos and sin of h pi x for h = 1 .. n_waves, each from the one before by the sum of two angles. */
+static void harmonics(const struct trend *trend, double x, double *ret_cos, double *ret_sin)
+{
+    const double c = cos(PI * x), s = sin(PI * x);
+    double ch = 1.0, sh = 0.0;
+    for (size_t h = 0; h < trend->n_waves; h++) {
+        const double next = ch * c - sh * s;
+        sh = sh * c + ch * s;
+        ch = next;
+        ret_cos[h] = ch;
+        ret_sin[h] = sh;
+    }
+}
+
 static void waves_at(const struct trend *trend, size_t m, const double *x, double *ret)
 {
+    double height[TREND_MAX_WAVES], ch[TREND_MAX_WAVES], sh[TREND_MAX_WAVES];
+    for (size_t h = 0; h < trend->n_waves; h++)
+        height[h] = wave_height(trend, h);
     for (size_t i = 0; i < m * trend->dim; i++) {
+        harmonics(trend, x[i], ch, sh);
         for (size_t h = 0; h < trend->n_waves; h++)
-            *ret++ = wave_height(trend, h) * cos(PI * (double)(h + 1) * x[i]);
+            *ret++ = height[h] * ch[h];
     }
 }
 
 static void wave_slopes(const struct trend *trend, const double *x, double *ret_jacobian)
 {
+    double ch[TREND_MAX_WAVES], sh[TREND_MAX_WAVES];
     for (size_t k = 0; k < trend->dim; k++) {
-        for (size_t h = 0; h < trend->n_waves; h++) {
-            const double rate = PI * (double)(h + 1);
-            ret_jacobian[(k * trend->n_waves + h) * trend->dim + k] = -rate * wave_height(trend, h) * sin(rate * x[k]);
-        }
+        harmonics(trend, x[k], ch, sh);
+        for (size_t h = 0; h < trend->n_waves; h++)
+            ret_jacobian[(k * trend->n_waves + h) * trend->dim + k] =
+                -PI * (double)(h + 1) * wave_height(trend, h) * sh[h];
     }
 }
 
