@@ -34,10 +34,12 @@ void blas_start(char **argv)
 {
     (void)gsl_set_error_handler_off();
     char path[4096];
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there are no threads yet */
     const char *core = getenv(CORE_VARIABLE) == NULL ? wanted_core() : NULL;
     if (core == NULL)
         return;
     const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1); /* by its name, which ps then shows */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the same */
     if (length <= 0 || setenv(CORE_VARIABLE, core, 0) != 0)
         return;
     path[length] = '\0';

@@ -15,6 +15,8 @@ enum { BUSY_MS = 2000 };
 
 struct db {
     sqlite3 *handle;
+    int64_t wal_pages; /* that this connection's last commit left in the WAL, since it was written from its start */
+    int64_t commits;
     bool reader;
 };
 
@@ -63,16 +65,24 @@ static enum status db_fail(struct db *db, int code, struct err *err)
     return err_set(err, s, "database: %s", db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code));
 }
 
+static int note_commit(void *context, sqlite3 *handle, const char *name, int pages)
+{
+    (void)handle, (void)name;
+    struct db *db = context;
+    db->wal_pages = pages;
+    db->commits++;
+    return SQLITE_OK;
+}
+
 /* How a writing connection is set up. */
 static enum status set_up(struct db *db, struct err *err)
 {
-    char limit[64];
-    snprintf(limit, sizeof limit, "PRAGMA journal_size_limit=%d", DB_WAL_MAX);
     TRY(db_exec(db,
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                 "PRAGMA wal_autocheckpoint=0",
                 err));
-    return db_exec(db, limit, err);
+    sqlite3_wal_hook(db->handle, note_commit, db);
+    return db_wal_limit(db, DB_WAL_MAX, err);
 }
 
 static enum status open_handle(const char *path, bool reader, struct db **ret, struct err *err)
@@ -199,6 +209,41 @@ int64_t db_changes(struct db *db)
     return sqlite3_changes(db->handle);
 }
 
+enum status db_open_again(struct db *db, struct db **ret, struct err *err)
+{
+    return open_handle(sqlite3_db_filename(db->handle, "main"), false, ret, err);
+}
+
+enum status db_wal_limit(struct db *db, int64_t bytes, struct err *err)
+{
+    char pragma[64];
+    snprintf(pragma, sizeof pragma, "PRAGMA journal_size_limit=%lld", (long long)bytes);
+    return db_exec(db, pragma, err);
+}
+
+int64_t db_commits(const struct db *db)
+{
+    return db->commits;
+}
+
+int64_t db_wal_pages(const struct db *db)
+{
+    return db->wal_pages;
+}
+
+enum status db_sync(struct db *db, enum db_sync_what what, struct err *err)
+{
+    const int op = what == DB_SYNC_WAL ? SQLITE_FCNTL_JOURNAL_POINTER : SQLITE_FCNTL_FILE_POINTER;
+    sqlite3_file *file = NULL;
+    int code = sqlite3_file_control(db->handle, "main", op, &file);
+    if (code == SQLITE_OK)
+        code = !file || !file->pMethods ? SQLITE_MISUSE
+                                        : file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    if (code == SQLITE_OK)
+        return STATUS_OK;
+    return err_set(err, status_of(code, code), "database: cannot sync: %s", sqlite3_errstr(code));
+}
+
 int64_t db_wal_bytes(struct db *db)
 {
     const char *path = sqlite3_db_filename(db->handle, "main");
@@ -215,6 +260,8 @@ enum status db_checkpoint(struct db *db, bool truncate, struct err *err)
     sqlite3_busy_timeout(db->handle, BUSY_MS);
     if (code != SQLITE_OK)
         return db_fail(db, code, err);
+    if (truncate)
+        db->wal_pages = 0;
     if (moved == pages)
         return STATUS_OK;
     return err_set(err, STATUS_UNAVAILABLE, "database: a reader holds back %d of the WAL's %d pages", pages - moved,

@@ -5,10 +5,11 @@
  * read-only and whatever else cannot be written give STATUS_UNAVAILABLE (try again); constraint STATUS_CONFLICT; damage
  * STATUS_CORRUPT; the rest STATUS_IO.
  *
- * The WAL.  A commit appends to it and syncs it; a checkpoint moves its pages into the file, and then the next commit
- * writes it from its start again, cut to DB_WAL_MAX.  So the WAL of a busy database is a file of constant size that is
- * written over and over, which syncs faster than one that grows, and never has to be given back to the file system at
- * once.  Nobody checkpoints by himself: who writes asks db_wal_bytes() and calls db_checkpoint().
+ * The WAL.  A commit appends to it and syncs it (with PRAGMA synchronous=NORMAL it does not: db_sync()); a checkpoint
+ * moves its pages into the file, and then the next commit writes it from its start again, cut to db_wal_limit().  So
+ * the WAL of a busy database is a file of constant size that is written over and over, which syncs faster than one that
+ * grows, and never has to be given back to the file system at once.  Nobody checkpoints by himself: who writes asks
+ * db_wal_bytes() or db_wal_pages() and calls db_checkpoint().
  *
  * Thread: a connection and its statements belong to one thread at a time.  Writes go through db_writer.h. */
 #ifndef TRIMTAB_BASE_DB_DB_H
@@ -29,6 +30,8 @@ MUST_CHECK enum status db_open(const char *path, const char *const *steps, size_
                                struct err *err);
 /* A read-only connection to an existing file. */
 MUST_CHECK enum status db_open_reader(const char *path, struct db **ret, struct err *err);
+/* Another writing connection to the file of db. */
+MUST_CHECK enum status db_open_again(struct db *db, struct db **ret, struct err *err);
 /* Statements must be finished first.  NULL is fine. */
 void db_close(struct db *db);
 
@@ -39,15 +42,25 @@ MUST_CHECK enum status db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db); /* nothing to do outside a transaction */
 int64_t db_last_id(struct db *db);
 int64_t db_changes(struct db *db);
-/* Above it a checkpoint is due.  It takes 3 to 12 ms here, two syncs and what there is to move: less would come so
- * often that one request in a hundred meets it, more would take longer. */
+/* Above it a checkpoint is due where nobody sees to it in parts, as db_writer.h does; the limit unless told otherwise.
+ */
 enum { DB_WAL_MAX = 8 << 20 };
+/* Commits that wrote something. */
+int64_t db_commits(const struct db *db);
+/* What journal_size_limit is set to: a WAL that is longer is cut when it is written from its start again. */
+MUST_CHECK enum status db_wal_limit(struct db *db, int64_t bytes, struct err *err);
 /* The WAL's size on disk; 0 when there is none. */
 int64_t db_wal_bytes(struct db *db);
+/* Pages in it since it was last written from its start, as of this connection's last commit; it gets smaller then. */
+int64_t db_wal_pages(const struct db *db);
 /* What can be moved now, without waiting for anybody.  truncate: and empties the WAL.
  * STATUS_UNAVAILABLE: another connection reads what is older (a backup), so a part stays and the WAL goes on growing.
  */
 MUST_CHECK enum status db_checkpoint(struct db *db, bool truncate, struct err *err);
+
+/* What commits with PRAGMA synchronous=NORMAL leave to be done: puts the WAL, or what checkpoints moved, on disk. */
+enum db_sync_what { DB_SYNC_WAL, DB_SYNC_FILE };
+MUST_CHECK enum status db_sync(struct db *db, enum db_sync_what what, struct err *err);
 
 /* One statement, kept for reuse; parameters count from 1, columns from 0. */
 MUST_CHECK enum status db_prepare(struct db *db, const char *sql, struct db_stmt **ret, struct err *err);

@@ -6,8 +6,10 @@
 
 #include "base/core/clock.h"
 #include "base/core/mem.h"
+#include "base/db/db_syncer.h"
 
-enum { QUEUE_STANDARD = 65536, BATCH_STANDARD = 1024, IDLE_MS = 1000 };
+enum { QUEUE_STANDARD = 65536, BATCH_STANDARD = 1024, WAL_STANDARD = 16384, MOVES_A_WAL = 8, IDLE_MS = 1000 };
+enum { FRAME_BYTES = 4096 + 24 }; /* of the WAL */
 
 struct outcome {
     struct db_job job;
@@ -16,16 +18,20 @@ struct outcome {
 
 struct db_writer {
     struct db *db;
+    struct db_syncer *syncer;
     pthread_t thread;
-    pthread_mutex_t mutex; /* guards queue, first, waiting, stopping */
+    pthread_mutex_t mutex; /* guards queue, first, waiting, running, stopping */
     pthread_cond_t wake;
     struct db_job *queue; /* ring */
-    size_t queue_max, first, waiting, batch_max;
+    size_t queue_max, first, waiting, running, batch_max;
     bool stopping;
     struct outcome *batch;                       /* writer thread only, as all below */
+    struct db_job *committed;                    /* [batch_max + 1] for the syncer */
     int64_t tick_ms, next_tick_ms, idle_from_ms; /* idle_from: of the last job, ticks do not count */
     int64_t tried_ms;                            /* the last checkpoint */
-    int64_t wal_tried; /* the WAL's size at the last checkpoint since it was written from its start; 0: none */
+    /* Pages in the WAL since it was written from its start: now, when the syncer was told to move them, and at the last
+     * checkpoint of ours; 0: none. */
+    int64_t pages, moved, tried, wal_pages;
     struct db_job tick;
     _Atomic int64_t wal_bytes; /* any thread, as the next */
     _Atomic bool wal_held;
@@ -56,23 +62,48 @@ static enum status run_one(struct db_writer *w, struct outcome *o, struct err *e
     return s == STATUS_OK ? db_exec(w->db, "RELEASE job", err) : undo(w->db, &o->err, err);
 }
 
+static enum status run_all(struct db_writer *w, size_t n, struct err *err)
+{
+    /* A rollback can fail itself, without memory; what it left must not meet the next jobs. */
+    db_rollback(w->db);
+    TRY(db_syncer_recover(w->syncer, w->db, err));
+    enum status s = db_begin(w->db, err);
+    for (size_t i = 0; i < n && s == STATUS_OK; i++)
+        s = run_one(w, &w->batch[i], err);
+    if (s == STATUS_OK)
+        s = db_commit(w->db, err);
+    if (s != STATUS_OK)
+        db_rollback(w->db);
+    return s;
+}
+
+static bool waits_for_sync(const struct outcome *o)
+{
+    return o->err.status == STATUS_OK && o->job.when == DB_SYNCED;
+}
+
+/* What wrote nothing, ticks mostly and who only reads, needs no sync of its own: it waits for those of what it has
+ * seen.
+ */
 static void run_batch(struct db_writer *w, size_t n)
 {
     struct err err = ERR_INIT;
-    /* A rollback can fail itself, without memory; what it left must not meet the next jobs. */
-    db_rollback(w->db);
-    enum status s = db_begin(w->db, &err);
-    for (size_t i = 0; i < n && s == STATUS_OK; i++)
-        s = run_one(w, &w->batch[i], &err);
-    if (s == STATUS_OK)
-        s = db_commit(w->db, &err);
-    if (s != STATUS_OK)
-        db_rollback(w->db);
+    const int64_t commits = db_commits(w->db);
+    const enum status s = run_all(w, n, &err);
+    const bool wrote = db_commits(w->db) != commits, clean = !wrote && db_syncer_clean(w->syncer);
+    size_t n_committed = 0;
     for (size_t i = 0; i < n; i++) {
         struct outcome *o = &w->batch[i];
         if (s != STATUS_OK)
             o->err = err;
-        if (o->job.done)
+        if (!clean && waits_for_sync(o))
+            w->committed[n_committed++] = o->job;
+    }
+    if (wrote || n_committed > 0)
+        db_syncer_committed(w->syncer, n_committed, w->committed);
+    for (size_t i = 0; i < n; i++) {
+        struct outcome *o = &w->batch[i];
+        if ((clean || !waits_for_sync(o)) && o->job.done)
             o->job.done(o->job.context, o->err.status, &o->err);
     }
 }
@@ -103,27 +134,46 @@ static size_t take_batch(struct db_writer *w)
         w->batch[n++].job = w->queue[w->first];
         w->first = (w->first + 1) % w->queue_max;
     }
+    w->running = n;
     return n;
 }
 
-/* The WAL is longer than DB_WAL_MAX only until it is written from its start, so a second checkpoint on the way finds a
+/* Without the syncer. */
+static void checkpoint_now(struct db_writer *w, bool empty)
+{
+    const bool moved = db_checkpoint(w->db, empty, NULL) == STATUS_OK;
+    atomic_store(&w->wal_held, !moved || (!empty && w->tried > 0));
+    w->tried_ms = now_ms();
+    w->tried = w->moved = w->pages;
+    if (moved && empty)
+        w->pages = w->moved = w->tried = 0;
+}
+
+/* The WAL holds more than wal_pages only until it is written from its start, so a second checkpoint on the way finds a
  * reader that held it.  While it is held another try a second tells when it no longer is; that costs nothing as long as
  * there is nothing to move. */
 static void checkpoint(struct db_writer *w)
 {
-    int64_t wal = db_wal_bytes(w->db);
-    const bool held = atomic_load(&w->wal_held), waited = now_ms() - w->tried_ms >= IDLE_MS;
-    if (wal <= DB_WAL_MAX)
-        w->wal_tried = 0;
-    const bool idle = wal > 0 && waited && now_ms() - w->idle_from_ms >= IDLE_MS;
-    if (idle || wal > w->wal_tried + DB_WAL_MAX || (held && waited)) {
-        const bool moved = db_checkpoint(w->db, idle, NULL) == STATUS_OK;
-        atomic_store(&w->wal_held, !moved || (!idle && w->wal_tried > 0));
-        wal = db_wal_bytes(w->db);
-        w->wal_tried = wal;
-        w->tried_ms = now_ms();
+    const int64_t pages = db_wal_pages(w->db), now = now_ms();
+    if (pages < w->pages) {
+        w->moved = w->tried = 0;
+        atomic_store(&w->wal_held, false);
     }
-    atomic_store(&w->wal_bytes, wal);
+    w->pages = pages;
+    const bool full = pages >= w->tried + w->wal_pages, too_full = pages >= w->tried + 2 * w->wal_pages;
+    const bool unmoved = pages >= w->moved + w->wal_pages / MOVES_A_WAL, waited = now - w->tried_ms >= IDLE_MS;
+    const bool idle = waited && now - w->idle_from_ms >= IDLE_MS && db_wal_bytes(w->db) > 0;
+    if (too_full)
+        db_syncer_wait(w->syncer);
+    if (!db_syncer_moves(w->syncer)) {
+        if (idle || too_full || (full && !unmoved) || (waited && atomic_load(&w->wal_held))) {
+            checkpoint_now(w, idle);
+        } else if (unmoved) {
+            w->moved = pages;
+            db_syncer_move(w->syncer);
+        }
+    }
+    atomic_store(&w->wal_bytes, db_wal_bytes(w->db));
 }
 
 static void *writer_main(void *context)
@@ -139,15 +189,22 @@ static void *writer_main(void *context)
             return NULL;
         if (n > 0)
             run_batch(w, n);
+        pthread_mutex_lock(&w->mutex);
+        w->running = 0;
+        pthread_mutex_unlock(&w->mutex);
         checkpoint(w);
     }
 }
 
 static void writer_free(struct db_writer *w)
 {
+    db_syncer_stop(w->syncer);
     db_close(w->db);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->mutex);
     mem_free(w->queue);
     mem_free(w->batch);
+    mem_free(w->committed);
     mem_free(w);
 }
 
@@ -162,6 +219,7 @@ enum status db_writer_start(struct db *db, const struct db_writer_options *optio
     w->db = db;
     w->queue_max = options->queue_max ? options->queue_max : QUEUE_STANDARD;
     w->batch_max = options->batch_max ? options->batch_max : BATCH_STANDARD;
+    w->wal_pages = (int64_t)(options->wal_pages ? options->wal_pages : WAL_STANDARD);
     w->tick_ms = options->tick_ms;
     w->tick = options->tick;
     w->next_tick_ms = now_ms() + w->tick_ms;
@@ -173,9 +231,18 @@ enum status db_writer_start(struct db *db, const struct db_writer_options *optio
     pthread_cond_init(&w->wake, &attr);
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&w->mutex, NULL);
-    if (!w->queue || !w->batch || pthread_create(&w->thread, NULL, writer_main, w) != 0) {
+    w->committed = mem_alloc(w->batch_max + 1, sizeof *w->committed);
+    enum status s = w->queue && w->batch && w->committed ? db_syncer_start(db, w->queue_max + 1, &w->syncer, err)
+                                                         : err_no_memory(err);
+    if (s == STATUS_OK)
+        s = db_exec(db, "PRAGMA synchronous=NORMAL", err);
+    if (s == STATUS_OK)
+        s = db_wal_limit(db, w->wal_pages * FRAME_BYTES, err);
+    if (s == STATUS_OK && pthread_create(&w->thread, NULL, writer_main, w) != 0)
+        s = err_set(err, STATUS_NO_MEMORY, "cannot start the database writer");
+    if (s != STATUS_OK) {
         writer_free(w);
-        return err_set(err, STATUS_NO_MEMORY, "cannot start the database writer");
+        return s;
     }
     *ret = w;
     return STATUS_OK;
@@ -184,7 +251,7 @@ enum status db_writer_start(struct db *db, const struct db_writer_options *optio
 enum status db_writer_submit(struct db_writer *w, const struct db_job *job, struct err *err)
 {
     pthread_mutex_lock(&w->mutex);
-    bool room = !w->stopping && w->waiting < w->queue_max;
+    bool room = !w->stopping && w->waiting + w->running + db_syncer_waiting(w->syncer) < w->queue_max;
     if (room) {
         w->queue[(w->first + w->waiting++) % w->queue_max] = *job;
         pthread_cond_signal(&w->wake);
@@ -223,7 +290,7 @@ enum status db_writer_run(struct db_writer *w, enum status (*run)(struct db *db,
                           void *context, struct err *err)
 {
     struct waiter waiter = {run, context, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, ERR_INIT};
-    struct db_job job = {waiter_run, waiter_done, &waiter};
+    struct db_job job = {waiter_run, waiter_done, &waiter, DB_SYNCED};
     TRY(db_writer_submit(w, &job, err));
     pthread_mutex_lock(&waiter.mutex);
     while (!waiter.done)
@@ -244,7 +311,12 @@ size_t db_writer_waiting(struct db_writer *w)
 
 struct db_wal db_writer_wal(struct db_writer *w)
 {
-    return (struct db_wal){atomic_load(&w->wal_bytes), atomic_load(&w->wal_held)};
+    const struct db_syncs syncs = db_syncer_syncs(w->syncer);
+    return (struct db_wal){.bytes = atomic_load(&w->wal_bytes),
+                           .held = atomic_load(&w->wal_held),
+                           .unsynced = db_syncer_waiting(w->syncer),
+                           .n_syncs = syncs.n,
+                           .sync_ns = syncs.ns};
 }
 
 void db_writer_stop(struct db_writer *w)
@@ -256,7 +328,5 @@ void db_writer_stop(struct db_writer *w)
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->mutex);
     pthread_join(w->thread, NULL);
-    pthread_cond_destroy(&w->wake);
-    pthread_mutex_destroy(&w->mutex);
     writer_free(w);
 }

@@ -36,16 +36,27 @@ static void write_model(struct buf *out, struct service *service)
 
 static void write_wal(struct buf *out, struct store *store)
 {
-    bool held = false;
-    const int64_t bytes = store_wal_bytes(store, &held);
+    const struct store_wal wal = store_wal(store);
     buf_printf(out,
                "# HELP trimtab_wal_bytes size of the database's write-ahead log\n# TYPE trimtab_wal_bytes gauge\n"
                "trimtab_wal_bytes %lld\n",
-               (long long)bytes);
+               (long long)wal.bytes);
     buf_printf(out,
                "# HELP trimtab_wal_held whether the last checkpoint could not free the log\n"
                "# TYPE trimtab_wal_held gauge\ntrimtab_wal_held %d\n",
-               held);
+               wal.held);
+    buf_printf(out,
+               "# HELP trimtab_writes_unsynced jobs that were committed and wait for the disk\n"
+               "# TYPE trimtab_writes_unsynced gauge\ntrimtab_writes_unsynced %zu\n",
+               wal.unsynced);
+    buf_printf(out,
+               "# HELP trimtab_syncs_total syncs of the log\n# TYPE trimtab_syncs_total counter\n"
+               "trimtab_syncs_total %lld\n",
+               (long long)wal.n_syncs);
+    buf_printf(out,
+               "# HELP trimtab_sync_seconds_total time they took\n# TYPE trimtab_sync_seconds_total counter\n"
+               "trimtab_sync_seconds_total %.9f\n",
+               (double)wal.sync_ns * 1e-9);
 }
 
 enum status endpoint_metrics(struct httpd_request *request, void *context, struct err *err)

@@ -175,7 +175,7 @@ static enum status prepare(struct rank_call *call, struct err *err)
 static enum status submit(struct rank_call *call, struct err *err)
 {
     httpd_defer(call->request);
-    call->job = (struct store_job){.run = rank_run, .done = rank_done, .context = call};
+    call->job = (struct store_job){.run = rank_run, .done = rank_done, .context = call, .on_commit = true};
     return store_submit(call->service->store, &call->job, err);
 }
 

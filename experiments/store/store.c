@@ -105,7 +105,8 @@ enum status store_submit(struct store *store, struct store_job *job, struct err 
 {
     job->store = store;
     job->ran = false;
-    return db_writer_submit(store->writer, &(struct db_job){job_run, job_done, job}, err);
+    const struct db_job db_job = {job_run, job_done, job, job->on_commit ? DB_COMMITTED : DB_SYNCED};
+    return db_writer_submit(store->writer, &db_job, err);
 }
 
 struct waiter {
@@ -246,7 +247,7 @@ static enum status open_database(const char *folder, struct db **ret, struct err
 
 static enum status start_writer(struct store *store, struct err *err)
 {
-    struct db_writer_options options = {.tick_ms = TICK_MS, .tick = {job_run, job_done, &store->tick}};
+    struct db_writer_options options = {.tick_ms = TICK_MS, .tick = {job_run, job_done, &store->tick, DB_COMMITTED}};
     store->tick = (struct store_job){.store = store};
     enum status s = db_writer_start(store->db, &options, &store->writer, err);
     if (s != STATUS_OK)
@@ -350,11 +351,10 @@ size_t store_waiting(struct store *store)
     return db_writer_waiting(store->writer);
 }
 
-int64_t store_wal_bytes(struct store *store, bool *ret_held)
+struct store_wal store_wal(struct store *store)
 {
     const struct db_wal wal = db_writer_wal(store->writer);
-    *ret_held = wal.held;
-    return wal.bytes;
+    return (struct store_wal){wal.bytes, wal.held, wal.unsynced, wal.n_syncs, wal.sync_ns};
 }
 
 uint64_t store_nonce(struct store *store)

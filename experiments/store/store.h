@@ -12,7 +12,9 @@
  * one path, always tested.
  *
  * Before every job, and on a tick every 50 ms, rounds whose end has come are closed or frozen (round_life.h) inside the
- * same transaction.  Answers go out in job.done, so whatever a client was told is durable.
+ * same transaction.  Answers go out in job.done: whatever a client was told is on disk, but for rankings, which wait
+ * for their commit only (docs/adr/0008): kill -9 loses none, a power cut may lose the last ones and, with them, nothing
+ * else.
  *
  * When the database cannot be written (a full disk, a lock, a file system that became read-only), jobs are refused as
  * unavailable and store_check() says why.  Every tick then tries to write a row, so that it is over when it is over,
@@ -49,8 +51,10 @@ void store_close(struct store *store);
 
 struct store_job {
     enum status (*run)(struct store *store, void *context, struct err *err); /* [writer] */
-    void (*done)(void *context, enum status s, const struct err *err); /* [writer], after the commit; must not block */
+    /* After the commit and its sync, on a thread of the database's; must not block. */
+    void (*done)(void *context, enum status s, const struct err *err);
     void *context;
+    bool on_commit;      /* does not wait for the sync */
     struct store *store; /* set by store_submit, as the next */
     bool ran, changed;   /* without failure; hot state */
 };
@@ -72,8 +76,14 @@ const uint8_t *store_signing_key(const struct store *store);
 MUST_CHECK enum status store_check(struct store *store, struct err *err);
 /* Jobs that wait for the writer. */
 size_t store_waiting(struct store *store);
-/* Of the write-ahead log on disk; *ret_held: the last checkpoint could not free it (base/db/db_writer.h). */
-int64_t store_wal_bytes(struct store *store, bool *ret_held);
+/* The write-ahead log (base/db/db_writer.h). */
+struct store_wal {
+    int64_t bytes;
+    bool held;       /* the last checkpoint could not free it */
+    size_t unsynced; /* jobs that were committed and wait for the disk */
+    int64_t n_syncs, sync_ns;
+};
+struct store_wal store_wal(struct store *store);
 /* Bytes of the live rounds, as of the last job. */
 size_t store_hot_bytes(struct store *store);
 /* A number no other call in any process returned. */

@@ -77,7 +77,7 @@ struct store {
     int64_t expired_to; /* requests up to this number were looked at for their age */
     int64_t n_frozen;   /* rounds that became final since the start */
     bool dirty;         /* this job has changed hot state */
-    bool stale;         /* hot state may say more than the rows: rebuild */
+    _Atomic bool stale; /* hot state may say more than the rows: rebuild; set by any thread of the database */
     bool closing;
     pthread_mutex_t mutex;
     struct err trouble;  /* why the last write failed; STATUS_OK: it did not */

@@ -1,5 +1,6 @@
-/* The disk is full or another process holds the lock, under the whole API: what is refused did not happen, /readyz says
- * so for as long as it lasts, and then it is over without a request. */
+/* The disk is full, another process holds the lock, or syncs fail, under the whole API: what is refused did not happen
+ * (or counts once when it is repeated), /readyz says so for as long as it lasts, and then it is over without a request.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -123,6 +124,38 @@ static void a_model_that_cannot_be_noted_does_not_serve(void **state)
     lab_remove(&lab);
 }
 
+/* Rankings do not wait for the disk, events do; a lost answer is repeated, and counts once. */
+static void a_disk_that_cannot_sync_is_survived(void **state)
+{
+    (void)state;
+    struct lab lab = {0};
+    char event[512];
+    open_lab(&lab);
+    json_free(lab_json(&lab, "PUT", ROUND, LAB_ROUND, 201));
+    faulty_syncs(SYNCS_WAIT);
+    struct json *rank = lab_rank(&lab, "u1", "");
+    faulty_syncs(SYNCS_WORK);
+    snprintf(event, sizeof event, "{\"events\":[{\"event_id\":\"e1\",\"request_id\":\"%s\",\"type\":\"click\"}]}",
+             answer_text(rank, "request_id"));
+    faulty_syncs(SYNCS_FAIL);
+    lab_refuses(&lab, "POST", "/v1/events", event, 503, "cannot sync");
+    wait_for_readyz(&lab, 503);
+    lab_refuses(&lab, "POST", "/v1/events", event, 503, "cannot sync");
+    faulty_syncs(SYNCS_WORK);
+    wait_for_readyz(&lab, 200);
+    struct json *counts = lab_json(&lab, "POST", "/v1/events", event, 200);
+    assert_close(answer_number(counts, "accepted") + answer_number(counts, "duplicates"), 1, 0);
+    json_free(counts);
+    counts = lab_json(&lab, "POST", "/v1/events", event, 200);
+    assert_close(answer_number(counts, "duplicates"), 1, 0);
+    struct json *results = lab_json(&lab, "GET", "/v1/experiments/feed/rounds/1/results", NULL, 200);
+    assert_close(answer_number(results, "arms.0.requests") + answer_number(results, "arms.1.requests"), 1, 0);
+    json_free(results);
+    json_free(counts);
+    json_free(rank);
+    lab_remove(&lab);
+}
+
 int main(void)
 {
     faulty_sqlite_install();
@@ -130,6 +163,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_is_noticed_while_it_lasts),
         cmocka_unit_test(a_lock_rebuilds_nothing),
         cmocka_unit_test(a_model_that_cannot_be_noted_does_not_serve),
+        cmocka_unit_test(a_disk_that_cannot_sync_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,12 @@
 #include "tests/lib/faulty_sqlite.h"
 
+#include <pthread.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
-#include <string.h>
 
 #include "base/core/mem.h"
 #include "tests/lib/check.h"
+#include "tests/lib/sqlite_shim.h"
 
 static _Atomic int64_t countdown = -1;
 static _Atomic bool tripped;
@@ -19,6 +19,28 @@ void faulty_disk_after(int64_t n, enum disk_fault kind)
     atomic_store(&failure, kind == DISK_FULL ? SQLITE_FULL : SQLITE_IOERR_WRITE);
     atomic_store(&kills, kind == DISK_KILL);
     atomic_store(&countdown, n);
+}
+
+static pthread_mutex_t syncs_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t syncs_changed = PTHREAD_COND_INITIALIZER;
+static enum sync_fault syncs;
+
+void faulty_syncs(enum sync_fault kind)
+{
+    pthread_mutex_lock(&syncs_mutex);
+    syncs = kind;
+    pthread_cond_broadcast(&syncs_changed);
+    pthread_mutex_unlock(&syncs_mutex);
+}
+
+static bool sync_fails(void)
+{
+    pthread_mutex_lock(&syncs_mutex);
+    while (syncs == SYNCS_WAIT)
+        pthread_cond_wait(&syncs_changed, &syncs_mutex);
+    const bool fails = syncs == SYNCS_FAIL;
+    pthread_mutex_unlock(&syncs_mutex);
+    return fails;
 }
 
 bool faulty_disk_tripped(void)
@@ -41,109 +63,20 @@ static bool fails(void)
     return true;
 }
 
-struct file {
-    sqlite3_file base; /* first: SQLite's view */
-    sqlite3_file *real;
-};
-
-static sqlite3_file *real(sqlite3_file *file)
+static int faulty_write(struct shim_file *f, const void *bytes, int n, sqlite3_int64 at)
 {
-    return ((struct file *)file)->real;
+    return fails() ? atomic_load(&failure) : f->real->pMethods->xWrite(f->real, bytes, n, at);
 }
 
-static int x_close(sqlite3_file *f)
+static int faulty_truncate(struct shim_file *f, sqlite3_int64 size)
 {
-    return real(f)->pMethods->xClose(real(f));
+    return fails() ? SQLITE_IOERR_TRUNCATE : f->real->pMethods->xTruncate(f->real, size);
 }
 
-static int x_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
+static int faulty_sync(struct shim_file *f, int flags)
 {
-    return real(f)->pMethods->xRead(real(f), to, n, at);
-}
-
-static int x_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 at)
-{
-    return fails() ? atomic_load(&failure) : real(f)->pMethods->xWrite(real(f), from, n, at);
-}
-
-static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
-{
-    return fails() ? SQLITE_IOERR_TRUNCATE : real(f)->pMethods->xTruncate(real(f), size);
-}
-
-static int x_sync(sqlite3_file *f, int flags)
-{
-    return fails() ? SQLITE_IOERR_FSYNC : real(f)->pMethods->xSync(real(f), flags);
-}
-
-static int x_size(sqlite3_file *f, sqlite3_int64 *ret)
-{
-    return real(f)->pMethods->xFileSize(real(f), ret);
-}
-
-static int x_lock(sqlite3_file *f, int level)
-{
-    return real(f)->pMethods->xLock(real(f), level);
-}
-
-static int x_unlock(sqlite3_file *f, int level)
-{
-    return real(f)->pMethods->xUnlock(real(f), level);
-}
-
-static int x_check_lock(sqlite3_file *f, int *ret)
-{
-    return real(f)->pMethods->xCheckReservedLock(real(f), ret);
-}
-
-static int x_control(sqlite3_file *f, int op, void *argument)
-{
-    return real(f)->pMethods->xFileControl(real(f), op, argument);
-}
-
-static int x_sector(sqlite3_file *f)
-{
-    return real(f)->pMethods->xSectorSize(real(f));
-}
-
-static int x_device(sqlite3_file *f)
-{
-    return real(f)->pMethods->xDeviceCharacteristics(real(f));
-}
-
-static int x_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **ret)
-{
-    return real(f)->pMethods->xShmMap(real(f), page, size, extend, ret);
-}
-
-static int x_shm_lock(sqlite3_file *f, int offset, int n, int flags)
-{
-    return real(f)->pMethods->xShmLock(real(f), offset, n, flags);
-}
-
-static void x_shm_barrier(sqlite3_file *f)
-{
-    real(f)->pMethods->xShmBarrier(real(f));
-}
-
-static int x_shm_unmap(sqlite3_file *f, int remove)
-{
-    return real(f)->pMethods->xShmUnmap(real(f), remove);
-}
-
-static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *ret_flags)
-{
-    static const sqlite3_io_methods METHODS = {2,        x_close,   x_read,     x_write,       x_truncate,  x_sync,
-                                               x_size,   x_lock,    x_unlock,   x_check_lock,  x_control,   x_sector,
-                                               x_device, x_shm_map, x_shm_lock, x_shm_barrier, x_shm_unmap, NULL,
-                                               NULL};
-    sqlite3_vfs *base = vfs->pAppData;
-    struct file *f = (struct file *)file;
-    f->real = (sqlite3_file *)(f + 1);
-    memset(f->real, 0, (size_t)base->szOsFile);
-    int code = base->xOpen(base, name, f->real, flags, ret_flags);
-    file->pMethods = f->real->pMethods ? &METHODS : NULL;
-    return code;
+    const bool full = atomic_load(&failure) == SQLITE_FULL;
+    return (!full && fails()) || sync_fails() ? SQLITE_IOERR_FSYNC : f->real->pMethods->xSync(f->real, flags);
 }
 
 static void *heap_alloc(int n)
@@ -193,15 +126,8 @@ static void heap_shutdown(void *unused)
 
 void faulty_sqlite_install(void)
 {
-    static sqlite3_vfs vfs;
     static const sqlite3_mem_methods HEAP = {heap_alloc, heap_free, heap_resize,   heap_size,
                                              heap_round, heap_init, heap_shutdown, NULL};
     assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &HEAP), SQLITE_OK);
-    sqlite3_vfs *base = sqlite3_vfs_find(NULL);
-    vfs = *base;
-    vfs.zName = "faulty";
-    vfs.szOsFile = base->szOsFile + (int)sizeof(struct file);
-    vfs.xOpen = x_open;
-    vfs.pAppData = base;
-    assert_int_equal(sqlite3_vfs_register(&vfs, 1), SQLITE_OK);
+    sqlite_shim_install(&(struct shim_hooks){NULL, NULL, faulty_write, faulty_truncate, faulty_sync});
 }

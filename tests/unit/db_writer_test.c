@@ -45,7 +45,7 @@ static void failing_jobs_are_undone_alone(void **state)
     assert_ok(db_open(path, STEPS, 1, &db, &err), &err);
     assert_ok(db_writer_start(db, &(struct db_writer_options){0}, &w, &err), &err);
     for (int i = 0; i < 300; i++) {
-        struct db_job job = {i % 3 == 2 ? insert_and_fail : insert, count, counts};
+        struct db_job job = {i % 3 == 2 ? insert_and_fail : insert, count, counts, DB_SYNCED};
         assert_ok(db_writer_submit(w, &job, &err), &err);
     }
     assert_refused(db_writer_run(w, insert_and_fail, NULL, &err), STATUS_UNPROCESSABLE, &err, "refused by the job");
@@ -78,7 +78,7 @@ static void an_idle_writer_empties_the_wal(void **state)
     struct db_writer *w = NULL;
     struct stat info;
     assert_ok(db_open(path, STEPS, 1, &db, &err), &err);
-    const struct db_writer_options options = {.tick_ms = 20, .tick = {nothing, NULL, NULL}};
+    const struct db_writer_options options = {.tick_ms = 20, .tick = {nothing, NULL, NULL, DB_COMMITTED}};
     assert_ok(db_writer_start(db, &options, &w, &err), &err);
     assert_ok(db_writer_run(w, insert, NULL, &err), &err);
     assert_true(stat(wal, &info) == 0 && info.st_size > 0);
@@ -90,13 +90,13 @@ static void an_idle_writer_empties_the_wal(void **state)
     rmdir(folder);
 }
 
-enum { MB_MAX = DB_WAL_MAX >> 20 };
+enum { WAL_PAGES = 2048, WAL_MAX = WAL_PAGES * (4096 + 24), MB_MAX = 8, MB = 1 << 20 };
 
 /* A database whose jobs write sixteen pages each, sixteen jobs a commit. */
 struct pages_lab {
     char folder[32], path[64], wal[64];
     struct db_writer *writer;
-    int64_t last, least_after, most; /* sizes of the WAL after a commit; least_after: since it was over DB_WAL_MAX */
+    int64_t last, least_after, most; /* sizes of the WAL after a commit; least_after: since it was over WAL_MAX */
 };
 
 static void pages_lab_start(struct pages_lab *lab)
@@ -109,7 +109,9 @@ static void pages_lab_start(struct pages_lab *lab)
     snprintf(lab->path, sizeof lab->path, "%s/a.db", lab->folder);
     snprintf(lab->wal, sizeof lab->wal, "%s/a.db-wal", lab->folder);
     assert_ok(db_open(lab->path, STEPS, 1, &db, &err), &err);
-    assert_ok(db_writer_start(db, &(struct db_writer_options){.batch_max = 16}, &lab->writer, &err), &err);
+    assert_ok(
+        db_writer_start(db, &(struct db_writer_options){.batch_max = 16, .wal_pages = WAL_PAGES}, &lab->writer, &err),
+        &err);
 }
 
 static void pages_lab_end(struct pages_lab *lab)
@@ -133,7 +135,7 @@ static void look_at_wal(void *context, enum status s, const struct err *err)
     assert_int_equal(s, STATUS_OK);
     assert_int_equal(stat(lab->wal, &info), 0);
     lab->last = info.st_size;
-    if (lab->most > DB_WAL_MAX && (lab->least_after == 0 || lab->last < lab->least_after))
+    if (lab->most > WAL_MAX && (lab->least_after == 0 || lab->last < lab->least_after))
         lab->least_after = lab->last;
     lab->most = lab->last > lab->most ? lab->last : lab->most;
 }
@@ -142,7 +144,7 @@ static void look_at_wal(void *context, enum status s, const struct err *err)
 static void write_mb(struct pages_lab *lab, int mb)
 {
     struct err err = ERR_INIT;
-    const struct db_job job = {write_pages, look_at_wal, lab};
+    const struct db_job job = {write_pages, look_at_wal, lab, DB_COMMITTED};
     for (int i = 0; i < mb * 16; i++)
         assert_ok(db_writer_submit(lab->writer, &job, &err), &err);
     assert_ok(db_writer_run(lab->writer, nothing, NULL, &err), &err);
@@ -155,8 +157,8 @@ static void a_busy_writer_writes_its_wal_over(void **state)
     struct pages_lab lab;
     pages_lab_start(&lab);
     write_mb(&lab, 3 * MB_MAX);
-    assert_in_range(lab.most, DB_WAL_MAX, DB_WAL_MAX + (2 << 20));
-    assert_true(lab.least_after >= DB_WAL_MAX);
+    assert_in_range(lab.most, WAL_MAX, 2 * WAL_MAX + 2 * MB);
+    assert_true(lab.least_after >= WAL_MAX);
     assert_false(db_writer_wal(lab.writer).held);
     pages_lab_end(&lab);
 }
@@ -172,19 +174,19 @@ static void who_reads_for_long_only_makes_the_wal_grow(void **state)
     assert_ok(db_open_reader(lab.path, &reader, &err), &err);
     assert_ok(db_exec(reader, "BEGIN; SELECT count(*) FROM t", &err), &err);
     write_mb(&lab, 5 * MB_MAX / 2);
-    assert_true(lab.last > 2 * DB_WAL_MAX);
+    assert_true(lab.last > 2 * WAL_MAX);
     struct db_wal wal = db_writer_wal(lab.writer);
-    assert_true(wal.held && wal.bytes > 2 * DB_WAL_MAX);
+    assert_true(wal.held && wal.bytes > 2 * WAL_MAX);
     assert_ok(db_exec(reader, "COMMIT", &err), &err);
     write_mb(&lab, 5 * MB_MAX / 2);
-    assert_in_range(lab.last, DB_WAL_MAX, DB_WAL_MAX + (2 << 20));
+    assert_in_range(lab.last, WAL_MAX, WAL_MAX + 4 * MB);
     wal = db_writer_wal(lab.writer);
-    assert_true(!wal.held && wal.bytes <= DB_WAL_MAX + (2 << 20));
+    assert_true(!wal.held && wal.bytes <= WAL_MAX + 4 * MB);
     db_close(reader);
     pages_lab_end(&lab);
 }
 
-/* Not only once another DB_WAL_MAX was written: on a quiet service that may take a day. */
+/* Not only once another WAL_MAX was written: on a quiet service that may take a day. */
 static void who_has_read_for_long_is_soon_forgotten(void **state)
 {
     (void)state;
@@ -199,12 +201,12 @@ static void who_has_read_for_long_is_soon_forgotten(void **state)
     write_mb(&lab, 5 * MB_MAX / 2);
     assert_true(db_writer_wal(lab.writer).held);
     assert_ok(db_exec(reader, "COMMIT", &err), &err);
-    for (; jobs < 8 * MB_MAX && db_writer_wal(lab.writer).held; jobs++) { /* never idle, half of DB_WAL_MAX */
+    for (; jobs < 8 * MB_MAX && db_writer_wal(lab.writer).held; jobs++) { /* never idle, half of WAL_MAX */
         assert_ok(db_writer_run(lab.writer, write_pages, NULL, &err), &err);
         clock_sleep_ms(250);
     }
     const struct db_wal wal = db_writer_wal(lab.writer);
-    assert_true(!wal.held && wal.bytes <= DB_WAL_MAX + (1 << 20));
+    assert_true(!wal.held && wal.bytes <= WAL_MAX + MB);
     db_close(reader);
     pages_lab_end(&lab);
 }
