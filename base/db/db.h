@@ -58,7 +58,8 @@ int64_t db_wal_pages(const struct db *db);
  */
 MUST_CHECK enum status db_checkpoint(struct db *db, bool truncate, struct err *err);
 
-/* What commits with PRAGMA synchronous=NORMAL leave to be done: puts the WAL, or what checkpoints moved, on disk. */
+/* What commits with PRAGMA synchronous=NORMAL leave to be done: puts the WAL, or what checkpoints moved, on disk.
+ * Source: sqlite.org/forum/forumpost/d1a6bc7c4cd2baca. */
 enum db_sync_what { DB_SYNC_WAL, DB_SYNC_FILE };
 MUST_CHECK enum status db_sync(struct db *db, enum db_sync_what what, struct err *err);
 

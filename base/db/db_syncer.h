@@ -18,7 +18,7 @@
 #ifndef TRIMTAB_BASE_DB_DB_SYNCER_H
 #define TRIMTAB_BASE_DB_DB_SYNCER_H
 
-#include "base/db/db_writer.h"
+#include "base/db/db_job.h"
 
 struct db_syncer;
 

@@ -16,18 +16,9 @@
 #ifndef TRIMTAB_BASE_DB_DB_WRITER_H
 #define TRIMTAB_BASE_DB_DB_WRITER_H
 
-#include "base/db/db.h"
+#include "base/db/db_job.h"
 
 struct db_writer;
-
-enum db_when { DB_SYNCED, DB_COMMITTED };
-
-struct db_job {
-    enum status (*run)(struct db *db, void *context, struct err *err);
-    void (*done)(void *context, enum status s, const struct err *err); /* may be NULL; must not block */
-    void *context;
-    enum db_when when; /* done is called */
-};
 
 struct db_writer_options {
     size_t queue_max;   /* 0: 65536 */

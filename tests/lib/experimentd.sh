@@ -1,6 +1,6 @@
 # Sourced by tests/integration/experimentd_*.sh: a tiny model, and a daemon in a folder of its own.   bin=the programs' folder
 set -euo pipefail
-work=$(mktemp -d /tmp/trimtab_experimentd_XXXXXX)
+work=$(mktemp -d "${TMPDIR:-/tmp}/trimtab_experimentd_XXXXXX")
 daemon=
 as=() # before the daemon's command line: setpriv
 finish() {
