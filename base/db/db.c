@@ -214,6 +214,11 @@ enum status db_open_again(struct db *db, struct db **ret, struct err *err)
     return open_handle(sqlite3_db_filename(db->handle, "main"), false, ret, err);
 }
 
+void db_keep_wal(struct db *db)
+{
+    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 enum status db_wal_limit(struct db *db, int64_t bytes, struct err *err)
 {
     char pragma[64];

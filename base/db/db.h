@@ -32,6 +32,8 @@ MUST_CHECK enum status db_open(const char *path, const char *const *steps, size_
 MUST_CHECK enum status db_open_reader(const char *path, struct db **ret, struct err *err);
 /* Another writing connection to the file of db. */
 MUST_CHECK enum status db_open_again(struct db *db, struct db **ret, struct err *err);
+/* Closing it, the last one, will leave the WAL as it is: the next open moves all of it again. */
+void db_keep_wal(struct db *db);
 /* Statements must be finished first.  NULL is fine. */
 void db_close(struct db *db);
 

@@ -15,13 +15,14 @@ struct jobs {
 struct db_syncer {
     struct db *db; /* syncer thread only, as synced */
     pthread_t thread;
-    pthread_mutex_t mutex; /* guards committed, news, syncing, move, stopping, failed */
+    pthread_mutex_t mutex; /* guards committed, news, syncing, move, stopping, failed, file_failed */
     pthread_cond_t wake, moved;
     struct jobs committed, synced;
     bool news;    /* a commit that no sync has begun after */
     bool syncing; /* one that a sync has begun after */
     bool move, stopping;
     struct err failed; /* status OK: all is well */
+    bool file_failed;  /* and only a restart helps */
     _Atomic size_t waiting;
     _Atomic int64_t n_syncs, sync_ns;
 };
@@ -73,9 +74,13 @@ static void move_pages(struct db_syncer *s)
     struct err err = ERR_INIT;
     const enum status ignored = db_checkpoint(s->db, false, NULL);
     (void)ignored;
-    if (db_sync(s->db, DB_SYNC_FILE, &err) != STATUS_OK)
+    const bool synced = db_sync(s->db, DB_SYNC_FILE, &err) == STATUS_OK;
+    if (!synced) {
+        err_wrap(&err, STATUS_UNAVAILABLE, "restart the program, its log has everything");
         note_failure(s, &err);
+    }
     pthread_mutex_lock(&s->mutex);
+    s->file_failed = s->file_failed || !synced;
     s->move = false;
     pthread_cond_signal(&s->moved);
     pthread_mutex_unlock(&s->mutex);
@@ -160,6 +165,14 @@ void db_syncer_committed(struct db_syncer *s, size_t n, const struct db_job *job
     pthread_mutex_unlock(&s->mutex);
 }
 
+bool db_syncer_failed(struct db_syncer *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    const bool failed = s->failed.status != STATUS_OK;
+    pthread_mutex_unlock(&s->mutex);
+    return failed;
+}
+
 bool db_syncer_clean(struct db_syncer *s)
 {
     pthread_mutex_lock(&s->mutex);
@@ -206,10 +219,13 @@ enum status db_syncer_recover(struct db_syncer *s, struct db *db, struct err *er
 {
     pthread_mutex_lock(&s->mutex);
     const struct err failed = s->failed;
+    const bool file_failed = s->file_failed;
     pthread_mutex_unlock(&s->mutex);
     if (failed.status == STATUS_OK)
         return STATUS_OK;
-    enum status status = db_checkpoint(db, true, NULL);
+    if (file_failed)
+        db_keep_wal(db);
+    enum status status = file_failed ? STATUS_UNAVAILABLE : db_checkpoint(db, true, NULL);
     if (status == STATUS_OK)
         status = db_sync(db, DB_SYNC_FILE, NULL);
     if (status != STATUS_OK) {

@@ -12,9 +12,11 @@
  *
  * A sync that fails: Linux may forget the pages and succeed the next time, so nothing later is believed.  All jobs that
  * wait are answered as unavailable, and so are later ones, until db_syncer_recover() has moved everything from the WAL
- * into the file, synced it and emptied the WAL.  What was refused so may have happened, as with any lost answer.
+ * into the file, synced it and emptied the WAL.  What was refused so may have happened, as with any lost answer.  When
+ * it is the file whose sync fails, pages that were moved may be lost while SQLite counts them as moved: then the WAL is
+ * the only copy, nobody may touch it, and only a restart, which moves all of it again, ends the refusals.
  *
- * Thread: start, committed, clean, move, wait, recover and stop are the writer's. */
+ * Thread: start, committed, failed, clean, move, wait, recover and stop are the writer's. */
 #ifndef TRIMTAB_BASE_DB_DB_SYNCER_H
 #define TRIMTAB_BASE_DB_DB_SYNCER_H
 
@@ -31,6 +33,8 @@ void db_syncer_stop(struct db_syncer *s);
 void db_syncer_committed(struct db_syncer *s, size_t n, const struct db_job *jobs);
 /* Whether all that was committed is on disk. */
 bool db_syncer_clean(struct db_syncer *s);
+/* Whether a sync has failed: checkpoints are db_syncer_recover()'s alone then. */
+bool db_syncer_failed(struct db_syncer *s);
 /* Any thread: jobs that wait for a sync. */
 size_t db_syncer_waiting(struct db_syncer *s);
 

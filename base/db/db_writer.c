@@ -165,7 +165,7 @@ static void checkpoint(struct db_writer *w)
     const bool idle = waited && now - w->idle_from_ms >= IDLE_MS && db_wal_bytes(w->db) > 0;
     if (too_full)
         db_syncer_wait(w->syncer);
-    if (!db_syncer_moves(w->syncer)) {
+    if (!db_syncer_moves(w->syncer) && !db_syncer_failed(w->syncer)) {
         if (idle || too_full || (full && !unmoved) || (waited && atomic_load(&w->wal_held))) {
             checkpoint_now(w, idle);
         } else if (unmoved) {

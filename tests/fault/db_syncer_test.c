@@ -156,6 +156,39 @@ static void after_a_sync_that_failed_nothing_is_believed_until_all_is_in_the_fil
     bench_end(&bench, 5); /* with the one that was committed before its sync failed */
 }
 
+/* Then the pages that were moved may be gone, and the WAL has the only copy. */
+static void after_a_sync_of_the_file_that_failed_the_wal_is_kept(void **state)
+{
+    (void)state;
+    struct bench bench;
+    char wal[80];
+    struct stat info;
+    bench_start(&bench, 256); /* moved every 32 pages, two jobs */
+    snprintf(wal, sizeof wal, "%s-wal", bench.path);
+    faulty_syncs(SYNCS_FAIL_FILE);
+    submit(&bench, 4, DB_SYNCED);
+    for (int i = 0; i < 1000 && atomic_load(&bench.refused) == 0; i++) {
+        clock_sleep_ms(5);
+        submit(&bench, 1, DB_SYNCED);
+    }
+    assert_true(atomic_load(&bench.refused) > 0);
+    faulty_syncs(SYNCS_WORK);
+    clock_sleep_ms(1200); /* long enough to be idle */
+    const int refused = atomic_load(&bench.refused);
+    submit(&bench, 1, DB_COMMITTED);
+    wait_for(&bench.refused, refused + 1);
+    assert_int_equal(stat(wal, &info), 0);
+    assert_true(info.st_size >= atomic_load(&bench.synced) * 16 * 4120);
+    db_writer_stop(bench.w);
+    assert_int_equal(stat(wal, &info), 0); /* the next start moves all of it */
+    assert_true(info.st_size >= atomic_load(&bench.synced) * 16 * 4120);
+    unlink(wal);
+    snprintf(wal, sizeof wal, "%s-shm", bench.path);
+    unlink(wal);
+    unlink(bench.path);
+    rmdir(bench.folder);
+}
+
 static enum status nothing(struct db *db, void *context, struct err *err)
 {
     (void)db, (void)context, (void)err;
@@ -193,6 +226,7 @@ int main(void)
 {
     faulty_sqlite_install();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(after_a_sync_of_the_file_that_failed_the_wal_is_kept),
         cmocka_unit_test(what_writes_nothing_is_not_synced),
         cmocka_unit_test(a_slow_disk_keeps_only_those_waiting_who_ask_for_it),
         cmocka_unit_test(commits_do_not_run_away_from_a_disk_that_hangs),

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/core/mem.h"
 #include "tests/lib/check.h"
@@ -33,12 +34,19 @@ void faulty_syncs(enum sync_fault kind)
     pthread_mutex_unlock(&syncs_mutex);
 }
 
-static bool sync_fails(void)
+static void *faulty_open(const char *path)
+{
+    static char is_wal;
+    const size_t n = path ? strlen(path) : 0;
+    return n > 4 && strcmp(path + n - 4, "-wal") == 0 ? &is_wal : NULL;
+}
+
+static bool sync_fails(const struct shim_file *f)
 {
     pthread_mutex_lock(&syncs_mutex);
     while (syncs == SYNCS_WAIT)
         pthread_cond_wait(&syncs_changed, &syncs_mutex);
-    const bool fails = syncs == SYNCS_FAIL;
+    const bool fails = syncs == SYNCS_FAIL || (syncs == SYNCS_FAIL_FILE && !f->own);
     pthread_mutex_unlock(&syncs_mutex);
     return fails;
 }
@@ -76,7 +84,7 @@ static int faulty_truncate(struct shim_file *f, sqlite3_int64 size)
 static int faulty_sync(struct shim_file *f, int flags)
 {
     const bool full = atomic_load(&failure) == SQLITE_FULL;
-    return (!full && fails()) || sync_fails() ? SQLITE_IOERR_FSYNC : f->real->pMethods->xSync(f->real, flags);
+    return (!full && fails()) || sync_fails(f) ? SQLITE_IOERR_FSYNC : f->real->pMethods->xSync(f->real, flags);
 }
 
 static void *heap_alloc(int n)
@@ -129,5 +137,5 @@ void faulty_sqlite_install(void)
     static const sqlite3_mem_methods HEAP = {heap_alloc, heap_free, heap_resize,   heap_size,
                                              heap_round, heap_init, heap_shutdown, NULL};
     assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &HEAP), SQLITE_OK);
-    sqlite_shim_install(&(struct shim_hooks){NULL, NULL, faulty_write, faulty_truncate, faulty_sync});
+    sqlite_shim_install(&(struct shim_hooks){faulty_open, NULL, faulty_write, faulty_truncate, faulty_sync});
 }

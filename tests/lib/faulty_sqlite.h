@@ -16,7 +16,7 @@ enum disk_fault { DISK_IO_ERROR, DISK_FULL, DISK_KILL /* the process, before the
 /* The n-th write from now (0 = the next) and all later ones fail so; negative: never. */
 void faulty_disk_after(int64_t n, enum disk_fault kind);
 /* Syncs alone: held ones wait until they no longer are; failing ones fail at once. */
-enum sync_fault { SYNCS_WORK, SYNCS_WAIT, SYNCS_FAIL };
+enum sync_fault { SYNCS_WORK, SYNCS_WAIT, SYNCS_FAIL, SYNCS_FAIL_FILE /* not the WAL's */ };
 void faulty_syncs(enum sync_fault kind);
 /* Whether one has failed since the last faulty_disk_after(). */
 bool faulty_disk_tripped(void);
