@@ -10,6 +10,7 @@
 
 enum { QUEUE_STANDARD = 65536, BATCH_STANDARD = 1024, WAL_STANDARD = 16384, MOVES_A_WAL = 8, IDLE_MS = 1000 };
 enum { FRAME_BYTES = 4096 + 24 }; /* of the WAL */
+enum { WAL_KEPT = 3 };            /* times wal_pages: more than it ever is without a reader that holds it */
 
 struct outcome {
     struct db_job job;
@@ -27,7 +28,8 @@ struct db_writer {
     bool stopping;
     struct outcome *batch;                       /* writer thread only, as all below */
     struct db_job *committed;                    /* [batch_max + 1] for the syncer */
-    int64_t tick_ms, next_tick_ms, idle_from_ms; /* idle_from: of the last job, ticks do not count */
+    int64_t tick_ms, next_tick_ms, idle_from_ms; /* idle_from: the end of the last job, ticks do not count */
+    bool busy;                                   /* this batch has such a job */
     int64_t tried_ms;                            /* the last checkpoint */
     /* Pages in the WAL since it was written from its start: now, when the syncer was told to move them, and at the last
      * checkpoint of ours; 0: none. */
@@ -128,8 +130,7 @@ static size_t take_batch(struct db_writer *w)
         w->batch[n++].job = w->tick;
         w->next_tick_ms = now_ms() + w->tick_ms;
     }
-    if (w->waiting > 0)
-        w->idle_from_ms = now_ms();
+    w->busy = w->waiting > 0;
     for (; w->waiting > 0 && n < w->batch_max; w->waiting--) {
         w->batch[n++].job = w->queue[w->first];
         w->first = (w->first + 1) % w->queue_max;
@@ -160,6 +161,8 @@ static void checkpoint(struct db_writer *w)
         atomic_store(&w->wal_held, false);
     }
     w->pages = pages;
+    if (w->busy)
+        w->idle_from_ms = now;
     const bool full = pages >= w->tried + w->wal_pages, too_full = pages >= w->tried + 2 * w->wal_pages;
     const bool unmoved = pages >= w->moved + w->wal_pages / MOVES_A_WAL, waited = now - w->tried_ms >= IDLE_MS;
     const bool idle = waited && now - w->idle_from_ms >= IDLE_MS && db_wal_bytes(w->db) > 0;
@@ -237,7 +240,7 @@ enum status db_writer_start(struct db *db, const struct db_writer_options *optio
     if (s == STATUS_OK)
         s = db_exec(db, "PRAGMA synchronous=NORMAL", err);
     if (s == STATUS_OK)
-        s = db_wal_limit(db, w->wal_pages * FRAME_BYTES, err);
+        s = db_wal_limit(db, WAL_KEPT * w->wal_pages * FRAME_BYTES, err);
     if (s == STATUS_OK && pthread_create(&w->thread, NULL, writer_main, w) != 0)
         s = err_set(err, STATUS_NO_MEMORY, "cannot start the database writer");
     if (s != STATUS_OK) {

@@ -12,7 +12,9 @@
  * The WAL.  Eight times on the way to wal_pages the syncer moves pages into the file; then this thread moves what is
  * left, between two batches, so that the next one writes the WAL from its start, and after a second without jobs it
  * empties it.  Nobody waits for a reader; while one holds the WAL, it grows, and there is another try every second.
- * Commits wait for the syncer when they are a whole wal_pages ahead of it.  The writer owns the connection. */
+ * Only when it got three times as long as it should be is it cut afterwards: the commits after a cut wait for the file
+ * system to write an inode (docs/adr/0008).  Commits wait for the syncer when they are a whole wal_pages ahead of it.
+ * The writer owns the connection. */
 #ifndef TRIMTAB_BASE_DB_DB_WRITER_H
 #define TRIMTAB_BASE_DB_DB_WRITER_H
 
