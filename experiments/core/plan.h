@@ -70,7 +70,7 @@ struct experiment_plan {
 struct arm_plan {
     char id[PLAN_NAME_SIZE];
     double weights[PLAN_MAX_HEADS];
-    double allocation; /* share of all units, > 0 */
+    double allocation; /* share of all units, at least 1e-6 */
 };
 
 struct round_plan {

@@ -2,6 +2,7 @@
 
 #include "experiments/store/definition.h"
 
+static const double ALLOCATION_MIN = 1e-6;      /* less is a typing error: nobody has units for it */
 static const int64_t MAX_MS = INT64_C(1) << 47; /* a request id holds times in 48 bits */
 
 static enum status decode_arm(const struct json_at *at, const struct experiment_plan *experiment, struct arm_plan *ret,
@@ -21,10 +22,7 @@ static enum status decode_arm(const struct json_at *at, const struct experiment_
     if (member.value)
         TRY(json_object(&member, err));
     TRY(json_member(at, "allocation", JSON_REQUIRED, &member, err));
-    TRY(json_number(&member, 0, 1, &ret->allocation, err));
-    if (!(ret->allocation > 0))
-        return json_refuse(&member, err, "is 0: allowed are numbers above 0 to 1");
-    return STATUS_OK;
+    return json_number(&member, ALLOCATION_MIN, 1, &ret->allocation, err);
 }
 
 static enum status decode_arms(const struct json_at *at, const struct experiment_plan *experiment,

@@ -56,7 +56,7 @@ static void check_round(const struct experiment_plan *experiment, const struct r
     must(plan->units_per_arm > 0 || plan->end_at_ms > 0);
     for (size_t a = 0; a < plan->n_arms; a++) {
         check_weights(experiment->n_heads, plan->arms[a].weights);
-        must(plan->arms[a].allocation > 0 && plan->arms[a].id[0]);
+        must(plan->arms[a].allocation >= 1e-6 && plan->arms[a].id[0]);
         sum += plan->arms[a].allocation;
     }
     must(sum <= 1 + 1e-9);
