@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/core/mem.h"
 #include "base/core/rng.h"
@@ -17,6 +18,7 @@ struct httpc {
     char *base_url; /* without a trailing slash */
     struct curl_slist *headers;
     size_t max_response;
+    const _Atomic int64_t *end_ns;
     bool too_large; /* of the request under way */
     struct buf *body;
     char reason[CURL_ERROR_SIZE];
@@ -38,6 +40,18 @@ static size_t receive(char *bytes, size_t one, size_t n, void *context)
     }
     buf_add(httpc->body, bytes, n * one);
     return httpc->body->failed ? 0 : n * one;
+}
+
+/* libcurl calls it about once a second while nothing comes; not 0 gives the request up. */
+static int past_the_end(void *context, curl_off_t to_get, curl_off_t got, curl_off_t to_send, curl_off_t sent)
+{
+    const struct httpc *httpc = context;
+    (void)to_get;
+    (void)got;
+    (void)to_send;
+    (void)sent;
+    const int64_t end_ns = httpc->end_ns != NULL ? atomic_load(httpc->end_ns) : 0;
+    return end_ns != 0 && clock_monotonic_ns() >= end_ns;
 }
 
 static bool add_header(struct httpc *httpc, const char *line)
@@ -123,6 +137,9 @@ static bool set_options(struct httpc *httpc, const struct httpc_options *o)
            curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, httpc->reason) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEDATA, httpc) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, past_the_end) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_XFERINFODATA, httpc) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_USERAGENT, "trimtab/" TRIMTAB_VERSION) == CURLE_OK &&
            (o->ca_file == NULL || curl_easy_setopt(curl, CURLOPT_CAINFO, o->ca_file) == CURLE_OK);
 }
@@ -148,6 +165,7 @@ enum status httpc_new(const struct httpc_options *options, struct httpc **ret, s
     struct httpc *httpc = mem_alloc(1, sizeof *httpc);
     if (httpc == NULL)
         return err_no_memory(err);
+    httpc->end_ns = options->end_ns;
     httpc->max_response = options->max_response == 0 ? RESPONSE_MAX : options->max_response;
     const enum status s = prepare(httpc, options, err);
     if (s == STATUS_OK)
@@ -191,6 +209,8 @@ static enum status transport_error(const struct httpc *httpc, CURLcode code, con
         return err_set(err, STATUS_TOO_LARGE, "%s: the answer is larger than %zu bytes", url, httpc->max_response);
     if (httpc->body->failed || code == CURLE_OUT_OF_MEMORY)
         return err_no_memory(err);
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return err_set(err, STATUS_UNAVAILABLE, "%s: given up, this program is stopping", url);
     const char *reason = httpc->reason[0] != '\0' ? httpc->reason : curl_easy_strerror(code);
     return err_set(err, code == CURLE_OPERATION_TIMEDOUT ? STATUS_TIMEOUT : STATUS_UNAVAILABLE, "%s: %s", url, reason);
 }

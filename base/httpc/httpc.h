@@ -1,12 +1,14 @@
 /* httpc.h - a blocking HTTP client over libcurl: one handle a thread, connections kept alive.
  *
- * STATUS_UNAVAILABLE  could not connect, connection lost        STATUS_TIMEOUT  no answer in time: retry makes sense
+ * STATUS_UNAVAILABLE  could not connect, connection lost, end_ns  STATUS_TIMEOUT  no answer in time: retry makes sense
  * STATUS_CORRUPT      not JSON where JSON is expected (the line shows the first bytes)
  * STATUS_TOO_LARGE    the answer exceeds max_response           else: status_from_http() with the server's own message
  * No redirects, no proxies; http and https only.  Lines about the transport start with the address.  Call httpc_init()
  * once in main before threads start.  Thread: owner only. */
 #ifndef TRIMTAB_BASE_HTTPC_HTTPC_H
 #define TRIMTAB_BASE_HTTPC_HTTPC_H
+
+#include <stdatomic.h>
 
 #include "base/core/buf.h"
 #include "base/json/json.h"
@@ -20,6 +22,8 @@ struct httpc_options {
     int64_t connect_ms;     /* 0: 2000 */
     int64_t total_ms;       /* 0: 10000 */
     size_t max_response;    /* 0: 16 MB */
+    /* Within a second of this clock_monotonic_ns() requests are given up; NULL or 0: never. */
+    const _Atomic int64_t *end_ns;
 };
 
 MUST_CHECK enum status httpc_init(struct err *err);

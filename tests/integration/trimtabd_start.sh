@@ -54,6 +54,20 @@ wait "$pid" || code=$?
 [ ! -e "$work/data/address" ] || fail "SIGTERM left the address file"
 [ ! -s "$work/data/trimtab.db-wal" ] || fail "SIGTERM left a WAL"
 
+# An API that takes connections and never answers, here a stopped process, does not keep it from ending.
+start hanging "$work/hanging" "$bin/trimtabd" "${port0[@]}" --experiments http://127.0.0.1:9
+kill -STOP "$pid"
+start trimtabd "$work/data" "$bin/trimtabd" "${port0[@]}" --experiments "$url"
+curl -s -X POST -d @docs/examples/campaign.json "$url/v1/campaigns" >"$work/answer" &
+launch=$!
+sleep 0.5
+code=0
+kill -TERM "$pid"
+wait "$pid" || code=$?
+wait "$launch" || true
+[ "$code" = 0 ] || fail "SIGTERM while the API hangs: exit code $code"
+grep -q "given up, this program is stopping" "$work/answer" || fail "a launch while the API hangs: $(cat "$work/answer")"
+
 # A database from a newer version, and one that is none.
 cp -r "$work/data" "$work/newer"
 printf '\x00\x00\x00\x63' | dd of="$work/newer/trimtab.db" bs=1 seek=60 conv=notrunc status=none

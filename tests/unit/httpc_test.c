@@ -142,6 +142,39 @@ static void answers_that_are_wrong(void **state)
     assert_int_equal(mem_outstanding(), 0);
 }
 
+static void *stop_soon(void *context)
+{
+    clock_sleep_ms(200);
+    atomic_store((_Atomic int64_t *)context, clock_monotonic_ns());
+    return NULL;
+}
+
+/* Long before the server answers or the time is over. */
+static void requests_are_given_up_at_the_end(void **state)
+{
+    (void)state;
+    struct script script = {.answer = "HTTP/1.1 200 OK\r\n\r\n{}", .wait_ms = 4000};
+    char url[64];
+    _Atomic int64_t end_ns = 0;
+    struct httpc *httpc = NULL;
+    struct err err = ERR_INIT;
+    struct buf body = BUF_INIT;
+    int http = -1;
+    pthread_t thread;
+    script_start(&script, url);
+    assert_ok(httpc_new(&(struct httpc_options){.base_url = url, .end_ns = &end_ns}, &httpc, &err), &err);
+    assert_int_equal(pthread_create(&thread, NULL, stop_soon, &end_ns), 0);
+    for (int i = 0; i < 2; i++) { /* and so is every later one */
+        assert_refused(httpc_request(httpc, "GET", "/x", NULL, 0, &http, &body, &err), STATUS_UNAVAILABLE, &err,
+                       "/x: given up, this program is stopping");
+        err = (struct err)ERR_INIT;
+    }
+    pthread_join(thread, NULL);
+    httpc_free(httpc);
+    buf_done(&body);
+    script_stop(&script);
+}
+
 static void error_texts_are_kept(void **state)
 {
     (void)state;
@@ -278,9 +311,13 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_that_are_wrong), cmocka_unit_test(error_texts_are_kept),
-        cmocka_unit_test(nobody_listens),         cmocka_unit_test(addresses_and_token_files),
-        cmocka_unit_test(the_token_is_sent),      cmocka_unit_test(backoff),
+        cmocka_unit_test(answers_that_are_wrong),
+        cmocka_unit_test(error_texts_are_kept),
+        cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(addresses_and_token_files),
+        cmocka_unit_test(the_token_is_sent),
+        cmocka_unit_test(backoff),
+        cmocka_unit_test(requests_are_given_up_at_the_end),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

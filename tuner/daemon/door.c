@@ -1,10 +1,13 @@
 #include "tuner/daemon/door.h"
 
+#include "base/core/clock.h"
 #include "base/core/log.h"
+
+static const int64_t STOP_NS = 2000000000;
 
 enum status door_open(struct door *door, const char *url, const char *token_file, struct err *err)
 {
-    door->options = (struct httpc_options){.base_url = url, .token_file = token_file};
+    door->options = (struct httpc_options){.base_url = url, .token_file = token_file, .end_ns = &door->end_ns};
     return httpc_new(&door->options, &door->httpc, err);
 }
 
@@ -17,6 +20,11 @@ void door_close(struct door *door)
 void door_reload(struct door *door)
 {
     atomic_store(&door->reload, true);
+}
+
+void door_stop(struct door *door)
+{
+    atomic_store(&door->end_ns, clock_monotonic_ns() + STOP_NS);
 }
 
 static void renew(struct door *door)

@@ -150,6 +150,7 @@ static void wait_for_signals(struct daemon *daemon, const sigset_t *signals)
 /* The service first: it answers what was accepted, and nothing wakes a server that is gone. */
 static void stop(struct daemon *daemon)
 {
+    door_stop(&daemon->door);
     if (daemon->http.tuner != NULL)
         tuner_stop(daemon->http.tuner);
     atomic_store(&daemon->http.httpd, NULL);
