@@ -16,7 +16,7 @@ struct script {
     pthread_mutex_t mutex;
     const char *const *statuses; /* one an answer, the last one for ever; "" is answered with 503 */
     char asked[2048];            /* "METHOD path body\n" of every request that changes something */
-    const char *experiment;
+    const char *experiment, *history;
 };
 
 static struct script script;
@@ -74,11 +74,31 @@ static enum status stop_round(struct httpd_request *request, void *context, stru
     return STATUS_OK;
 }
 
+static enum status get_history(struct httpd_request *request, void *context, struct err *err)
+{
+    (void)context;
+    (void)err;
+    buf_text(httpd_reply(request), script.history);
+    return STATUS_OK;
+}
+
+static enum status put_default(struct httpd_request *request, void *context, struct err *err)
+{
+    (void)context;
+    note("PUT", request, httpd_param(request, "exp"), "default");
+    if (strstr(script.asked, "\"if_version\":4") == NULL)
+        return err_set(err, STATUS_CONFLICT, "the default has version 4");
+    buf_text(httpd_reply(request), "{\"version\":5,\"weights\":{\"click\":1,\"save\":0.5}}");
+    return STATUS_OK;
+}
+
 static const struct httpd_route ROUTES[] = {
     {"GET", "/v1/campaigns/{id}", get_status, 0, NULL},
     {"POST", "/v1/campaigns", post_campaign, 65536, NULL},
     {"POST", "/v1/campaigns/{id}/{verb}", post_verb, 65536, NULL},
     {"GET", "/v1/experiments/{exp}", get_experiment, 0, NULL},
+    {"GET", "/v1/experiments/{exp}/default/history", get_history, 0, NULL},
+    {"PUT", "/v1/experiments/{exp}/default", put_default, 65536, NULL},
     {"POST", "/v1/experiments/{exp}/rounds/{n}/stop", stop_round, 65536, NULL},
     {NULL, NULL, NULL, 0, NULL},
 };
@@ -242,6 +262,61 @@ static void test_stop(void **state)
     assert_string_equal(out, "{\"experiment\":\"feed\",\"round\":null}\n");
 }
 
+/* Version 4 has the weights of 3 again, so 2 is what was before. */
+static void test_rollback(void **state)
+{
+    (void)state;
+    char out[4096];
+    script.history = "{\"history\":[{\"version\":4,\"weights\":{\"click\":1,\"save\":2}},"
+                     "{\"version\":3,\"weights\":{\"click\":1,\"save\":2}},"
+                     "{\"version\":2,\"weights\":{\"click\":1,\"save\":0.5}},"
+                     "{\"version\":1,\"weights\":{\"click\":1,\"save\":0}}]}";
+    assert_int_equal(run(ROLLBACK_OPTIONS, rollback_run, (const char *const[]){"feed", NULL}, out, sizeof out),
+                     EXIT_DONE);
+    assert_string_equal(script.asked, "PUT feed default {\"weights\":{\"click\":1,\"save\":0.5},\"if_version\":4,"
+                                      "\"reason\":\"trimtab rollback to version 2\"}\n");
+    assert_string_equal(out, "version 5 of the default of feed has the weights of version 2: click 1, save 0.5\n"
+                             "before, version 4: click 1, save 2\n"
+                             "trimtab rollback feed --to 4 undoes it; arms of an open round are served until trimtab "
+                             "stop feed\n");
+    const char *const first[] = {"feed", "--to=1", "--reason=night", "--json", NULL};
+    assert_int_equal(run(ROLLBACK_OPTIONS, rollback_run, first, out, sizeof out), EXIT_DONE);
+    assert_string_equal(script.asked, "PUT feed default {\"weights\":{\"click\":1,\"save\":0},\"if_version\":4,"
+                                      "\"reason\":\"night\"}\n");
+    assert_string_equal(out, "{\"version\":5,\"weights\":{\"click\":1,\"save\":0.5}}\n");
+}
+
+/* Nothing to go back to, a version that never was, the one in force, somebody else's change meanwhile, a bad id. */
+static void test_rollback_refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *history, *to;
+        int code, n_asked;
+    } CASES[] = {
+        {"{\"history\":[{\"version\":4,\"weights\":{\"click\":1}},{\"version\":3,\"weights\":{\"click\":1}}]}",
+         "--to=0", EXIT_FAILED, 0},
+        {"{\"history\":[{\"version\":4,\"weights\":{\"click\":1}}]}", "--to=7", EXIT_FAILED, 0},
+        {"{\"history\":[{\"version\":4,\"weights\":{\"click\":1}}]}", "--to=4", EXIT_FAILED, 0},
+        {"{\"history\":[{\"version\":4,\"weights\":{\"click\":1}}]}", "--to=-1", EXIT_USAGE, 0},
+        {"{\"history\":[]}", "--to=0", EXIT_FAILED, 0},
+        {"{\"history\":[{\"version\":4}]}", "--to=0", EXIT_FAILED, 0},
+        {"{}", "--to=0", EXIT_FAILED, 0},
+        {"{\"history\":[{\"version\":3,\"weights\":{\"click\":1}},{\"version\":2,\"weights\":{\"click\":2}}]}",
+         "--to=0", EXIT_FAILED, 1},
+    };
+    char out[256];
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        script.history = CASES[i].history;
+        const char *const words[] = {"feed", CASES[i].to, NULL};
+        assert_int_equal(run(ROLLBACK_OPTIONS, rollback_run, words, out, sizeof out), CASES[i].code);
+        assert_int_equal(script.asked[0] != '\0', CASES[i].n_asked);
+        assert_string_equal(out, "");
+    }
+    assert_int_equal(run(ROLLBACK_OPTIONS, rollback_run, (const char *const[]){"../x", NULL}, out, sizeof out),
+                     EXIT_USAGE);
+}
+
 static void test_nothing_is_left_in_memory(void **state)
 {
     (void)state;
@@ -263,8 +338,10 @@ int main(void)
         cmocka_unit_test(test_watch_tells_bad_ends_by_its_exit_code),
         cmocka_unit_test(test_launch_and_watch),
         cmocka_unit_test(test_actions_ask_what_they_say),
-        cmocka_unit_test(test_nothing_is_left_in_memory),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_rollback),
+        cmocka_unit_test(test_rollback_refuses),
+        cmocka_unit_test(test_nothing_is_left_in_memory),
     };
     return cmocka_run_group_tests_name("cli over http", tests, start, end);
 }

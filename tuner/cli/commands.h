@@ -17,6 +17,10 @@ int promote_run(int n, char **operands);
 extern const struct opt STOP_OPTIONS[];
 int stop_run(int n, char **operands);
 
+/* rollback.c: the default weights of an experiment, without trimtabd. */
+extern const struct opt ROLLBACK_OPTIONS[];
+int rollback_run(int n, char **operands);
+
 /* campaigns.c, audit.c, trials.c: what there is. */
 extern const struct opt CAMPAIGNS_OPTIONS[], AUDIT_OPTIONS[], TRIALS_OPTIONS[], TRIAL_OPTIONS[];
 int campaigns_run(int n, char **operands);

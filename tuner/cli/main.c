@@ -20,6 +20,8 @@ int main(int argc, char **argv)
         {"promote", "ID", "make the confirmed weights the default", PROMOTE_OPTIONS, 1, 1, promote_run},
         {"stop", "EXPERIMENT", "everyone to the default weights at once, even with trimtabd down", STOP_OPTIONS, 1, 1,
          stop_run},
+        {"rollback", "EXPERIMENT", "the default weights of before, even with trimtabd down", ROLLBACK_OPTIONS, 1, 1,
+         rollback_run},
         {"audit", "ID", "who did what, and when", AUDIT_OPTIONS, 1, 1, audit_run},
         {"optimize", "", "an optimizer for scripts: JSON lines in, JSON lines out", OPTIMIZE_OPTIONS, 0, 0,
          optimize_run},

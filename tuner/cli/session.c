@@ -132,3 +132,13 @@ enum status session_number(const char *what, const char *text, int64_t *ret, str
     *ret = n;
     return STATUS_OK;
 }
+
+enum status session_experiment(const char *text, struct err *err)
+{
+    enum { ID_MAX = 64 };
+    const size_t n = strlen(text);
+    if (n < 1 || n > ID_MAX || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-") != n)
+        return err_set(err, STATUS_INVALID, "experiment %.80s: 1 to %d characters of A-Z a-z 0-9 _ . : - are expected",
+                       text, ID_MAX);
+    return STATUS_OK;
+}

@@ -25,5 +25,7 @@ MUST_CHECK enum status session_once(enum session_server server, const char *meth
 
 /* An operand that is a campaign's or trial's number: 1 .. 2^53 - 1. */
 MUST_CHECK enum status session_number(const char *what, const char *text, int64_t *ret, struct err *err);
+/* An operand that is an experiment's id, and so part of a path. */
+MUST_CHECK enum status session_experiment(const char *text, struct err *err);
 
 #endif

@@ -9,23 +9,12 @@
 #include "tuner/cli/session.h"
 #include "tuner/cli/view.h"
 
-enum { ID_MAX = 64 };
-
 static bool as_json;
 static const char *reason = "stopped by trimtab stop";
 
 const struct opt STOP_OPTIONS[] = {{"reason", OPT_TEXT, &reason, "TEXT", "why, for the record", 0, 0},
                                    {"json", OPT_FLAG, &as_json, NULL, "print the server's answer", 0, 0},
                                    OPT_END};
-
-static enum status check_id(const char *id, struct err *err)
-{
-    const size_t n = strlen(id);
-    if (n < 1 || n > ID_MAX || strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-") != n)
-        return err_set(err, STATUS_INVALID, "experiment %.80s: 1 to %d characters of A-Z a-z 0-9 _ . : - are expected",
-                       id, ID_MAX);
-    return STATUS_OK;
-}
 
 /* 0: no round is open or settling. */
 static enum status open_round(struct session *session, const char *experiment, int64_t *ret, struct err *err)
@@ -89,7 +78,7 @@ int stop_run(int n, char **operands)
     struct session *session = NULL;
     struct json *answer = NULL;
     int64_t round = 0;
-    if (check_id(operands[0], &err) != STATUS_OK)
+    if (session_experiment(operands[0], &err) != STATUS_OK)
         return output_usage(&err);
     enum status s = session_open(SESSION_EXPERIMENTS, &session, &err);
     if (s == STATUS_OK)
