@@ -4,8 +4,9 @@
  *   http, sqlite   ceilings: an empty HTTP server under the same bodies; SQLite committing the same rows, a thousand a
  *                  transaction, and (commit) ten, as many as under the mixed load: the least that its times can be
  *   ranks, events  closed loop: how much
- *   mixed          open loop at --event-rate and --rank-rate: the times of both; meanwhile (sync) what a bare sync of a
- * page takes on the same disk round          --round-units units come into "many"; its results; a unit forgotten
+ *   mixed          open loop at --event-rate and --rank-rate: the times of both
+ *   sync           meanwhile: what a bare sync of a page takes on the same disk
+ *   round          --round-units units come into "many"; its results; a unit forgotten
  *
  * One line of JSON each, with the goals of its figures; met is null where the run was not what the goal is about.
  * cpu_us is the daemon's (of a ceiling: the empty server's), an operation: an event, not a
