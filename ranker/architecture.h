@@ -4,9 +4,9 @@
  *   mmoe     the same heads, a gate of each over experts (network.h)
  *   binary   one head, "engagement": whether any of the engagement types that have an importance happened.  In training
  *            a positive row weighs the sum of the importances of what happened, a negative one weighs 1; importances
- * are scaled so that positive rows weigh 1 on average, which only moves the intercept.  With p_h the chance of type h
- *            and p of any, the best such model orders by the odds  sum_h importance_h p_h / (1 - p):  one fixed
- *            trade-off, learnt into the model.  It is what multi-task models are compared with.
+ *            are scaled so that positive rows weigh 1 on average, which only moves the intercept.  With p_h the chance
+ *            of type h and p of any, the best such model orders by the odds  sum_h importance_h p_h / (1 - p):  one
+ *            fixed trade-off, learnt into the model.  It is what multi-task models are compared with.
  *
  * All are trained, calibrated, written, evaluated and served by the same code, which sees a number of heads with names;
  * only the labels differ.  Pure. */

@@ -7,11 +7,11 @@
  *
  * A categorical feature is a code: 0 for empty, unknown or hidden (its embedding is the learned default), i + 1 for
  * text i of the vocabulary.  It takes `dim` inputs, its embedding. A numeric feature is encoded piecewise linearly
- * (Gorishniy et al. 2022, "On embeddings for numerical features in tabular deep learning", eq. 1) between quantiles t_0
- * < .. < t_m of the training rows:
+ * (Gorishniy et al. 2022, "On embeddings for numerical features in tabular deep learning", eq. 1) between quantiles
+ * t_0 < .. < t_m of the training rows:
  *
- *   x_0 = 1 when the value is empty or hidden, else 0;     x_j = clamp((v - t_{j-1}) / (t_j - t_{j-1}), 0, 1),  j = 1
- * .. m
+ *   x_0 = 1 when the value is empty or hidden, else 0
+ *   x_j = clamp((v - t_{j-1}) / (t_j - t_{j-1}), 0, 1),  j = 1 .. m
  *
  * so it is scaled and bent at once, no outlier leaves [0, 1], and the first layer is piecewise linear in the value.
  *

@@ -1,7 +1,8 @@
 /* pooled.h - a user's history as inputs: the mean of learnt embeddings of the items that ended it.
  *
- *   x = 1/n (e_1 + .. + e_n),     the n of the user's last POOLED_ITEMS events of one kind whose items the vocabulary
- * has
+ *   x = 1/n (e_1 + .. + e_n)
+ *
+ * over the n of the user's last POOLED_ITEMS events of one kind whose items the vocabulary has.
  *
  * Zaheer et al. 2017, "Deep sets"; Covington et al. 2016, "Deep neural networks for YouTube recommendations" (3.2). An
  * item that is there twice counts twice.  A pooled history is a categorical feature of the user (features.h) whose code

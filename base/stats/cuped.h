@@ -4,9 +4,11 @@
  * Its differences between arms are pure chance, so what of a metric follows X can be taken out.  With the influence of
  * a unit on the mean R_ai of arm a, z_u = (N_u - R_ai D_u) / mean(D) (moments.h; for a mean over units z_u = N_u - R),
  *
- *   theta_i = sum_a (n_a - 1) S_a(z_i, X_i) / sum_a (n_a - 1) S_a(X_i, X_i)          one for all arms, pooled within
- * them R'_ai   = R_ai - theta_i (mean_a(X_i) - mean(X_i))                            mean(X_i): over the units of all
- * arms Cov(R'_ai, R'_aj) = S_a(z_i - theta_i X_i, z_j - theta_j X_j) / n_a
+ *   theta_i            = sum_a (n_a - 1) S_a(z_i, X_i) / sum_a (n_a - 1) S_a(X_i, X_i)
+ *   R'_ai              = R_ai - theta_i (mean_a(X_i) - mean(X_i))
+ *   Cov(R'_ai, R'_aj)  = S_a(z_i - theta_i X_i, z_j - theta_j X_j) / n_a
+ *
+ * theta is one for all arms, pooled within them; mean(X_i) is over the units of all arms.
  *
  * R' estimates the same as R with variance 1 - rho^2 times as large, rho the correlation of z and X inside arms.  The
  * common centre mean(X) moves all arms alike and drops out of absolute effects; of a relative effect r it leaves r

@@ -3,7 +3,7 @@
  *
  *   closed loop   a connection sends when it has its answer: how much the server can do
  *   open loop     request i is due at i / per_second, whatever became of the others, and its time counts from then:
- * what users see at that rate, with nothing omitted when the server stalls */
+ *                 what users see at that rate, with nothing omitted when the server stalls */
 #ifndef TRIMTAB_TESTS_LIB_LOAD_H
 #define TRIMTAB_TESTS_LIB_LOAD_H
 

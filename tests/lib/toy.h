@@ -1,9 +1,10 @@
 /* toy.h - a small log with a known truth, for tests of the ranker.
  *
- *   P(click) = sigmoid(-0.5 + taste_u + quality_i + 0.9 [segment of u == category of i] + 0.6 [tab is home] - 0.3
- * length_i) P(save)  = P(click) / 5 hide never happens
+ *   P(click) = sigmoid(-0.5 + taste_u + quality_i + 0.9 [segment of u == category of i]
+ *                      + 0.6 [tab is home] - 0.3 length_i)
+ *   P(save)  = P(click) / 5
  *
- * taste and quality are hidden: only the ids carry them. */
+ * hide never happens; taste and quality are hidden: only the ids carry them. */
 #ifndef TRIMTAB_TESTS_LIB_TOY_H
 #define TRIMTAB_TESTS_LIB_TOY_H
 

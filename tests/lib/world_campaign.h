@@ -1,9 +1,10 @@
 /* world_campaign.h - whole campaigns over a simulated world in this process, by Trimtab and by what it is compared
  * with.  Every method meets the same people, pays with as many of them, and gets the same confirmation.
  *
- *   trimtab    the state machine of tuner/core (campaign.h) with its own arms and previews of the first round's
- * requests sobol      all arms scrambled Sobol points around the control (design.h); the Gaussian process picks among
- * them luckiest   the same rounds as sobol; picks the arm with the highest measured objective whose measured guardrails
+ *   trimtab    the state machine of tuner/core (campaign.h) with its own arms and previews of requests of the first
+ *              round
+ *   sobol      all arms scrambled Sobol points around the control (design.h); the Gaussian process picks among them
+ *   luckiest   the same rounds as sobol; picks the arm with the highest measured objective whose measured guardrails
  *              hold: what is done without a model
  *   thompson   first round as sobol, then all arms by Thompson sampling from the same Gaussian process
  *   plug-in    keeps the control

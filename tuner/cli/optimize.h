@@ -3,12 +3,11 @@
  *   {"op":"init","dim":6,"n_constraints":1,"seed":3,"minimize":true,"bounds":[[0,1],..],"constraint_sense":"le0"}
  *       optional: "kinds":["float"|"log"|"integer",..], "control":[..] (the centre of the first points), "acquisition",
  *       "hyper_prior"; "q", "n_init" and "budget" are hints      -> {"ok":true,"name":"trimtab x.y"}
- *   {"op":"tell","results":[{"x":[..],"y":1.2,"se":0.05,"constraints":[{"y":-0.2,"se":0.03}]},
- * {"x":[..],"failed":true}]} se missing, null or 0: that noise is inferred.  "cov":[[..]] instead of se: the noise
- * covariance of the y of this tell; "constraints_cov":[[[..]],..] likewise.  Points need not have been asked for. ->
- * {"ok":true}
- *   {"op":"ask","n":4}    -> {"arms":[{"x":[..]},..]}       they stay pending until told (to a millionth
- *       of the range)
+ *   {"op":"tell","results":[{"x":[..],"y":1.2,"se":0.05,"constraints":[{"y":-0.2,"se":0.03}]},{"x":[..],"failed":true}]}
+ *       se missing, null or 0: that noise is inferred.  "cov":[[..]] instead of se: the noise covariance of the y of
+ *       this tell; "constraints_cov":[[[..]],..] likewise.  Points need not have been asked for.      -> {"ok":true}
+ *   {"op":"ask","n":4}    -> {"arms":[{"x":[..]},..]}
+ *       they stay pending until told (to a millionth of the range)
  *   {"op":"best"}         -> {"x":[..],"mean":..,"sd":..,"feasible":..,"x_insample":[..]}     x may extrapolate
  *   {"op":"model"}        -> hyper-parameters, leave-one-round-out diagnostics and "warnings" per outcome
  *   {"op":"stop"}         -> {"ok":true}, and the program ends

@@ -5,10 +5,13 @@
  * is what will be recommended (recommend.h), wherever it lies.  Measuring x with noise variance s^2 moves the posterior
  * mean at a by  t_x(a) Z,  t_x(a) = cov(a, x) / sqrt(var(x) + s^2),  Z standard normal, and shrinks var(a) by t_x(a)^2;
  * so with the moves of the points chosen before (and of running ones) as N_DRAWS quasi-random paths M_j(a)
- *     kg(x) = 1/N sum_j max { M_0j(a) + t_0x(a) Z_0j :  M_kj(a) + t_kx(a) Z_kj <= limit_k - q sqrt(var_k(a) -
- * t_kx(a)^2) } over objective 0 and constraints k, q the normal quantile that makes all constraints hold jointly with
- * 0.95.  A draw without a feasible point counts as a value below all; a known control (value 0, feasible) always
- * counts. Expected improvement in contrast pays for luck with one noisy point and never for measuring a good one again.
+ *
+ *     kg(x) = 1/N sum_j max { M_0j(a) + t_0x(a) Z_0j  :
+ *                             M_kj(a) + t_kx(a) Z_kj <= limit_k - q sqrt(var_k(a) - t_kx(a)^2) }
+ *
+ * over objective 0 and constraints k, q the normal quantile that makes all constraints hold jointly with 0.95.  A draw
+ * without a feasible point counts as a value below all; a known control (value 0, feasible) always counts.  Expected
+ * improvement in contrast pays for luck with one noisy point and never for measuring a good one again.
  *
  * x and a run over a pool: Sobol points, steps around good points; the choice is refined in further pools of steps
  * around what was chosen.  a runs over the MAX_TARGETS of the pool that may become the best.  Works on the heaviest

@@ -1,20 +1,26 @@
 /* gp.h - exact Gaussian-process regression with known, correlated noise.
  *
- *   f ~ GP(0, k),   k(x, x') = s^2 g(x, x') + t^2          g of kernel.h; t: prior sd of a constant mean, integrated
- * out if f(control) = 0 is known exactly:   k <- k(x, x') - k(x, c) k(c, x') / k(c, c) y_i = f(x_i) + b_r(x_i) + e_i
+ *   f ~ GP(0, k),   k(x, x') = s^2 g(x, x') + t^2
+ *   if f(control) = 0 is known exactly:   k <- k(x, x') - k(x, c) k(c, x') / k(c, c)
+ *   y_i = f(x_i) + b_r(x_i) + e_i
+ *     g    of kernel.h; t: prior sd of a constant mean, integrated out
  *     With a trend (trend.h) k gains tau^2 sum_h g_h(x) g_h(x'), which is 0 at the control: theta[_TREND] = ln tau.
  *     b_r  the effect of round r: a GP with kernel w k, independent between rounds; it vanishes at a known control
  *     e    Normal(0, N + m^2 I + u^2 U): N the known covariance, a full block per round (its arms share one control);
- *          m the misfit of the surrogate; u the sd of noise that was not told, U the diagonal of the points it belongs
- * to
+ *          m the misfit of the surrogate; u the sd of noise that was not told, U the diagonal of the points it is of
  *
  * Source: Rasmussen & Williams (2006), Algorithm 2.1 and eq. 5.9; conditioning on the control is their eq. 2.19 with
- * one exact observation.  The hyper-parameters are one vector of logarithms, theta: theta[0 .. dim) = ln l_k, theta[dim
- * + GP_SCALE] = ln s,   _MISFIT = ln m,   _NOISE = ln u,   _ROUND = ln w y is standardised by the caller (surrogate.h).
- * Work is done on M = n + 1 points where the control is known (it comes last), else M = n: with T = [I; -v'], v_i =
- * k(x_i, c) / k(c, c), the conditioned kernel is T' K T, so what is built on a fit needs plain kernels of the M points
- * only: mean(x) = k_M(x)' alpha,    cov(x, x') = k(x, x') - k_M(x)' Q k_M(x'). Thread: a work belongs to one thread; a
- * fitted gp is immutable and may be shared. */
+ * one exact observation.  The hyper-parameters are one vector of logarithms, theta:
+ *
+ *   theta[0 .. dim) = ln l_k,   theta[dim + GP_SCALE] = ln s,   _MISFIT = ln m,   _NOISE = ln u,   _ROUND = ln w
+ *
+ * y is standardised by the caller (surrogate.h).  Work is done on M = n + 1 points where the control is known (it comes
+ * last), else M = n: with T = [I; -v'], v_i = k(x_i, c) / k(c, c), the conditioned kernel is T' K T, so what is built
+ * on a fit needs plain kernels of the M points only:
+ *
+ *   mean(x) = k_M(x)' alpha,    cov(x, x') = k(x, x') - k_M(x)' Q k_M(x')
+ *
+ * Thread: a work belongs to one thread; a fitted gp is immutable and may be shared. */
 #ifndef TRIMTAB_TUNER_CORE_GP_H
 #define TRIMTAB_TUNER_CORE_GP_H
 

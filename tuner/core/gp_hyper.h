@@ -3,11 +3,12 @@
  * Priors act on theta (gp.h), y standardised to unit variance.  By name:
  *   "dimension-scaled"  l_k ~ LogNormal(sqrt 2 + ln(dim) / 2, sqrt 3)  Hvarfner, Hellsten & Nardi (2024), eq. 4; the
  *                       density is that of l itself, so the mode is exp(mean - 3) = 0.2 sqrt(dim); ln s ~ Normal(0, 1)
- *   "gamma"             l_k ~ Gamma(3, 6),  s^2 ~ Gamma(2, 0.15)      the former default of BoTorch (Balandat et al.
- * 2020) Both: misfit ln m ~ Normal(ln 0.02, 1), noise that was not told ln u ~ Normal(-2, 1), round effect ln w ~
- * Normal(ln 0.03, 1), trend ln tau ~ Normal(ln 0.5, 0.7).  Parameters that the data cannot speak of are fixed
- * (`active`). The search starts from several lengthscales and goes up by L-BFGS (climb.h); the highest end wins.
- * Deterministic. */
+ *   "gamma"             l_k ~ Gamma(3, 6),  s^2 ~ Gamma(2, 0.15)
+ *                       the former default of BoTorch (Balandat et al. 2020)
+ *   both                misfit ln m ~ Normal(ln 0.02, 1), noise that was not told ln u ~ Normal(-2, 1), round effect
+ *                       ln w ~ Normal(ln 0.03, 1), trend ln tau ~ Normal(ln 0.5, 0.7)
+ * Parameters that the data cannot speak of are fixed (`active`).  The search starts from several lengthscales and goes
+ * up by L-BFGS (climb.h); the highest end wins.  Deterministic. */
 #ifndef TRIMTAB_TUNER_CORE_GP_HYPER_H
 #define TRIMTAB_TUNER_CORE_GP_HYPER_H
 

@@ -1,11 +1,13 @@
 /* space.h - the parameters of a campaign or a script, and the way between them and the unit cube of the optimizer.
  *
- * kind            natural value                          cube coordinate
- * SPACE_HEAD      w = sign * scale * exp(u), u in [lo, hi]   (u - lo) / (hi - lo); w outside the range maps outside [0,
- * 1] SPACE_SWITCH    w = sign * scale * v,      v in [lo, hi]   (v - lo) / (hi - lo), lo >= 0: 0 switches the head off
- * SPACE_FLOAT     x in [lo, hi]                              (x - lo) / (hi - lo)
- * SPACE_LOG       x in [lo, hi], lo > 0                      (ln x - ln lo) / (ln hi - ln lo)
- * SPACE_INTEGER   x in {lo, lo + 1, .., hi}                  (x - lo) / (hi - lo), snapped to the nearest integer
+ *   kind            natural value                              cube coordinate
+ *   SPACE_HEAD      w = sign * scale * exp(u), u in [lo, hi]   (u - lo) / (hi - lo)
+ *   SPACE_SWITCH    w = sign * scale * v,      v in [lo, hi]   (v - lo) / (hi - lo), lo >= 0: 0 switches the head off
+ *   SPACE_FLOAT     x in [lo, hi]                              (x - lo) / (hi - lo)
+ *   SPACE_LOG       x in [lo, hi], lo > 0                      (ln x - ln lo) / (ln hi - ln lo)
+ *   SPACE_INTEGER   x in {lo, lo + 1, .., hi}                  (x - lo) / (hi - lo), snapped to the nearest integer
+ *
+ * A weight of a SPACE_HEAD outside the range maps outside [0, 1].
  *
  * Ranking by w and by 2 w is the same ranking, so the weights of a campaign have one redundant direction: the reference
  * head is kept fixed and is no parameter.  space_reference() picks it: the nonzero head with the largest spread of
