@@ -150,3 +150,25 @@ double tuner_world_number(const struct tuner_world *world, const char *const *pa
     json_free(json);
     return x;
 }
+
+int tuner_world_setup(void **state)
+{
+    static struct tuner_world world;
+    tuner_world_start(&world);
+    *state = &world;
+    return 0;
+}
+
+int tuner_world_teardown(void **state)
+{
+    tuner_world_end(*state);
+    return 0;
+}
+
+bool tuner_world_says(const struct tuner_world *world, const char *text)
+{
+    if (strstr(world->status, text) != NULL)
+        return true;
+    print_error("\"%s\" is not in %s\n", text, world->status);
+    return false;
+}

@@ -22,6 +22,9 @@ extern const char TUNER_WORLD_FILE[];
 
 void tuner_world_start(struct tuner_world *world);
 void tuner_world_end(struct tuner_world *world);
+/* The two for cmocka: one world a test. */
+int tuner_world_setup(void **state);
+int tuner_world_teardown(void **state);
 /* Throw the service away as a kill would, and open its journal again. */
 void tuner_world_restart(struct tuner_world *world);
 /* Ask and step once; the answer's status. */
@@ -33,6 +36,8 @@ void tuner_world_turn(struct tuner_world *world);
 bool tuner_world_is(struct tuner_world *world, int64_t campaign, const char *state);
 /* Step until campaign 1 is in the state; fails the test after 400 steps. */
 void tuner_world_run(struct tuner_world *world, const char *state);
+/* Whether the last status has the text; prints both when it has not. */
+bool tuner_world_says(const struct tuner_world *world, const char *text);
 /* {"trials":[..]} of campaign 1. */
 void tuner_world_trials(struct tuner_world *world, struct buf *ret);
 /* The number at a path of members in the last status; NULL ends the path. */

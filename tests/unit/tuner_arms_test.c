@@ -12,20 +12,6 @@
 
 /* What becomes of single arms: those that ride again and tell of drift, and those that harm and are stopped. */
 
-static int start(void **state)
-{
-    static struct tuner_world world;
-    tuner_world_start(&world);
-    *state = &world;
-    return 0;
-}
-
-static int end(void **state)
-{
-    tuner_world_end(*state);
-    return 0;
-}
-
 static double trial_number(const struct json *trials, int t, const char *member)
 {
     char path[96];
@@ -314,7 +300,7 @@ static void an_arm_that_cannot_be_stopped(void **state)
 
 int main(void)
 {
-#define CASE(test) cmocka_unit_test_setup_teardown(test, start, end)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, tuner_world_setup, tuner_world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(drift_is_seen_in_incumbents),        CASE(anchor_and_incumbent_share_their_control),
         CASE(a_harmful_arm_is_stopped),           CASE(a_harmful_arm_is_stopped_whatever_happens),

@@ -14,16 +14,8 @@ static const double CAP = 0.2;
 
 static int start(void **state)
 {
-    static struct tuner_world world;
-    tuner_world_start(&world);
-    world.api.logged = 1000;
-    *state = &world;
-    return 0;
-}
-
-static int end(void **state)
-{
-    tuner_world_end(*state);
+    (void)tuner_world_setup(state);
+    ((struct tuner_world *)*state)->api.logged = 1000;
     return 0;
 }
 
@@ -32,14 +24,6 @@ static void launch(struct tuner_world *w)
     char file[4096];
     tuner_world_edit(TUNER_WORLD_FILE, "\"anchors\":[\"equal\"],", "\"max_turnover\":0.2,", file, sizeof file);
     assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
-}
-
-static bool says(const struct tuner_world *world, const char *text)
-{
-    if (strstr(world->status, text) != NULL)
-        return true;
-    print_error("\"%s\" is not in %s\n", text, world->status);
-    return false;
 }
 
 static double number(const struct json_at *at, const char *key)
@@ -95,7 +79,7 @@ static void no_arm_is_above_the_cap(void **state)
     assert_close(WORLD_NUMBER(w, "max_turnover"), CAP, 0);
     while (!tuner_world_is(w, 1, "running") || strstr(w->status, "\"live\":{") == NULL)
         tuner_world_turn(w);
-    assert_true(says(w, "\"turnover\":0,") || says(w, "\"turnover\":0}"));
+    assert_true(tuner_world_says(w, "\"turnover\":0,") || tuner_world_says(w, "\"turnover\":0}"));
     tuner_world_run(w, "promoted");
     tuner_world_trials(w, &text);
     assert_int_equal(json_parse(buf_string(&text), text.length, NULL, &json, NULL), STATUS_OK);
@@ -147,8 +131,8 @@ static void an_api_without_previews_is_refused(void **state)
     w->api.logged = -1;
     launch(w);
     tuner_world_run(w, "failed");
-    assert_true(says(w, "max_turnover is 0.2, but what weights would show is not known: "));
-    assert_true(says(w, "no previews here"));
+    assert_true(tuner_world_says(w, "max_turnover is 0.2, but what weights would show is not known: "));
+    assert_true(tuner_world_says(w, "no previews here"));
     assert_int_equal(w->api.n_rounds, 0);
 }
 
@@ -165,8 +149,8 @@ static void too_few_requests_are_waited_for(void **state)
     w->api.logged = 99;
     launch(w);
     turns(w, 12);
-    assert_true(says(w, "max_turnover waits for logged requests: "));
-    assert_true(says(w, "99 logged requests, wanted are 100"));
+    assert_true(tuner_world_says(w, "max_turnover waits for logged requests: "));
+    assert_true(tuner_world_says(w, "99 logged requests, wanted are 100"));
     assert_int_equal(w->api.n_rounds, 0);
     w->api.logged = 100;
     while (w->api.n_rounds < 1)
@@ -187,7 +171,8 @@ static void a_cap_that_no_weights_keep(void **state)
         tuner_world_turn(w);
     w->api.replaces_all = true;
     tuner_world_run(w, "failed");
-    assert_true(says(w, "max_turnover is 0.2, which no weights keep: arm a1 replaces 1 of what the control shows"));
+    assert_true(
+        tuner_world_says(w, "max_turnover is 0.2, which no weights keep: arm a1 replaces 1 of what the control shows"));
     assert_int_equal(w->api.n_rounds, 0);
 }
 
@@ -234,7 +219,7 @@ static void people_may_step_in(void **state)
 
 int main(void)
 {
-#define CASE(test) cmocka_unit_test_setup_teardown(test, start, end)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, start, tuner_world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(no_arm_is_above_the_cap),
         CASE(a_restart_changes_nothing),

@@ -8,20 +8,6 @@
 
 /* Reading the experiment API strictly, and what becomes of a campaign when it answers rubbish. */
 
-static int start(void **state)
-{
-    static struct tuner_world world;
-    tuner_world_start(&world);
-    *state = &world;
-    return 0;
-}
-
-static int end(void **state)
-{
-    tuner_world_end(*state);
-    return 0;
-}
-
 /* An answer of the fake API, "" when it has none. */
 static void answer(struct tuner_world *w, const char *path, char *ret, size_t size)
 {
@@ -286,11 +272,11 @@ static void results_of_other_arms_are_not_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(experiments_are_read_strictly, start, end),
-        cmocka_unit_test_setup_teardown(results_are_read_strictly, start, end),
+        cmocka_unit_test_setup_teardown(experiments_are_read_strictly, tuner_world_setup, tuner_world_teardown),
+        cmocka_unit_test_setup_teardown(results_are_read_strictly, tuner_world_setup, tuner_world_teardown),
         cmocka_unit_test(rubbish_is_waited_out),
         cmocka_unit_test(our_own_mistakes_fail_the_campaign),
-        cmocka_unit_test_setup_teardown(results_of_other_arms_are_not_taken, start, end),
+        cmocka_unit_test_setup_teardown(results_of_other_arms_are_not_taken, tuner_world_setup, tuner_world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,39 +10,23 @@
 
 static int start(void **state)
 {
-    static struct tuner_world world;
-    tuner_world_start(&world);
-    world.api.logged = 1000;
-    *state = &world;
+    (void)tuner_world_setup(state);
+    ((struct tuner_world *)*state)->api.logged = 1000;
     return 0;
-}
-
-static int end(void **state)
-{
-    tuner_world_end(*state);
-    return 0;
-}
-
-static bool says(const struct tuner_world *world, const char *text)
-{
-    if (strstr(world->status, text) != NULL)
-        return true;
-    print_error("\"%s\" is not in %s\n", text, world->status);
-    return false;
 }
 
 static void previews_are_asked_for_once(void **state)
 {
     struct tuner_world *w = *state;
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
-    assert_true(says(w, "\"warm_start\":null"));
+    assert_true(tuner_world_says(w, "\"warm_start\":null"));
     tuner_world_run(w, "promoted");
     assert_int_equal(w->api.previews, 5); /* 256 weights and two ends of two heads, 64 at once */
     assert_int_equal((int)WORLD_NUMBER(w, "warm_start", "requests"), 1000);
     assert_int_equal((int)WORLD_NUMBER(w, "warm_start", "weights"), 260);
     assert_close(WORLD_NUMBER(w, "warm_start", "turnover", "save"), 0.5, 1e-12);
     assert_close(WORLD_NUMBER(w, "warm_start", "turnover", "hide"), 0.004, 1e-12);
-    assert_true(says(w, "\"redundant\":[\"hide\"]"));
+    assert_true(tuner_world_says(w, "\"redundant\":[\"hide\"]"));
     assert_true(WORLD_NUMBER(w, "warm_start", "worth", "save", "se") > 0);
     const double correlation = WORLD_NUMBER(w, "warm_start", "correlation");
     assert_true(correlation > 0.3 && correlation <= 1.0);
@@ -89,7 +73,7 @@ static void an_api_without_previews_is_no_trouble(void **state)
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
     tuner_world_run(w, "promoted");
     assert_int_equal(w->api.previews, 3); /* after each explore round */
-    assert_true(says(w, "\"warm_start\":null"));
+    assert_true(tuner_world_says(w, "\"warm_start\":null"));
 }
 
 static void too_few_requests_are_not_enough_yet(void **state)
@@ -177,7 +161,7 @@ static void answers_that_are_no_good(void **state)
         w->api.script_context = &answer;
         assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
         tuner_world_run(w, "promoted");
-        assert_true(says(w, "\"warm_start\":null"));
+        assert_true(tuner_world_says(w, "\"warm_start\":null"));
         tuner_world_end(w);
         (void)start(state);
     }
@@ -187,12 +171,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(features_and_turnover),
-        cmocka_unit_test_setup_teardown(previews_are_asked_for_once, start, end),
-        cmocka_unit_test_setup_teardown(a_restart_changes_nothing, start, end),
-        cmocka_unit_test_setup_teardown(an_api_without_previews_is_no_trouble, start, end),
-        cmocka_unit_test_setup_teardown(too_few_requests_are_not_enough_yet, start, end),
-        cmocka_unit_test_setup_teardown(a_campaign_may_do_without, start, end),
-        cmocka_unit_test_setup_teardown(answers_that_are_no_good, start, end),
+        cmocka_unit_test_setup_teardown(previews_are_asked_for_once, start, tuner_world_teardown),
+        cmocka_unit_test_setup_teardown(a_restart_changes_nothing, start, tuner_world_teardown),
+        cmocka_unit_test_setup_teardown(an_api_without_previews_is_no_trouble, start, tuner_world_teardown),
+        cmocka_unit_test_setup_teardown(too_few_requests_are_not_enough_yet, start, tuner_world_teardown),
+        cmocka_unit_test_setup_teardown(a_campaign_may_do_without, start, tuner_world_teardown),
+        cmocka_unit_test_setup_teardown(answers_that_are_no_good, start, tuner_world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,33 +9,11 @@
 
 /* The whole loop against a scripted experiment API: what people ask, what the API answers, what becomes of it. */
 
-static int start(void **state)
-{
-    static struct tuner_world world;
-    tuner_world_start(&world);
-    *state = &world;
-    return 0;
-}
-
-static int end(void **state)
-{
-    tuner_world_end(*state);
-    return 0;
-}
-
-static bool says(const struct tuner_world *world, const char *text)
-{
-    if (strstr(world->status, text) != NULL)
-        return true;
-    print_error("\"%s\" is not in %s\n", text, world->status);
-    return false;
-}
-
 static void a_campaign_explores_confirms_and_promotes(void **state)
 {
     struct tuner_world *w = *state;
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
-    assert_true(says(w, "\"state\":\"starting\""));
+    assert_true(tuner_world_says(w, "\"state\":\"starting\""));
     tuner_world_run(w, "promoted");
     assert_int_equal(w->api.n_rounds, 4);
     assert_int_equal(w->api.default_puts, 1);
@@ -60,7 +38,8 @@ static void a_campaign_explores_confirms_and_promotes(void **state)
     assert_true(WORLD_NUMBER(w, "winner", "model", "vs_equal", "se") > 0);
     assert_int_equal((int)WORLD_NUMBER(w, "default_version_before"), 7);
     assert_int_equal((int)WORLD_NUMBER(w, "default_version_after"), 8);
-    assert_true(says(w, "\"decision\":{\"promoted\":true,\"reason\":\"confirmed lift against control is +"));
+    assert_true(
+        tuner_world_says(w, "\"decision\":{\"promoted\":true,\"reason\":\"confirmed lift against control is +"));
     assert_true(WORLD_NUMBER(w, "drift", "df") >= 2); /* of the anchor; an incumbent that stays adds one */
 }
 
@@ -69,14 +48,14 @@ static void the_api_is_down_at_launch(void **state)
     struct tuner_world *w = *state;
     w->api.die_at = 0;
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
-    assert_true(says(w, "\"state\":\"waiting\""));
-    assert_true(
-        says(w, "waiting for the experiment API at http://fake: http://fake: connection refused; next try in "));
+    assert_true(tuner_world_says(w, "\"state\":\"waiting\""));
+    assert_true(tuner_world_says(
+        w, "waiting for the experiment API at http://fake: http://fake: connection refused; next try in "));
     tuner_world_restart(w);
     w->api.die_at = w->api.requests;
     tuner_world_turn(w);
     assert_true(tuner_world_is(w, 1, "waiting"));
-    assert_true(says(w, "next try in "));
+    assert_true(tuner_world_says(w, "next try in "));
     fake_api_revive(&w->api);
     tuner_world_run(w, "promoted");
 }
@@ -129,7 +108,7 @@ static void one_campaign_of_an_experiment(void **state)
     tuner_world_turn(w);
     assert_true(w->api.n_rounds == 0 || w->api.round[0].stopped);
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
-    assert_true(says(w, "\"id\":2"));
+    assert_true(tuner_world_says(w, "\"id\":2"));
 }
 
 static void create_makes_the_experiment(void **state)
@@ -142,7 +121,7 @@ static void create_makes_the_experiment(void **state)
     assert_refused(tuner_world_launch(w, file, false), STATUS_UNPROCESSABLE, &w->answer, "has none of that name");
     w->api.die_at = w->api.requests;
     assert_int_equal(tuner_world_launch(w, file, true), STATUS_OK); /* accepted, created later */
-    assert_true(says(w, "\"state\":\"waiting\""));
+    assert_true(tuner_world_says(w, "\"state\":\"waiting\""));
     tuner_world_restart(w);
     tuner_world_run(w, "running");
     assert_true(w->api.exists);
@@ -155,7 +134,7 @@ static void a_bad_confirmation_is_not_promoted(void **state)
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
     tuner_world_run(w, "not_promoted");
     assert_int_equal(w->api.default_puts, 0);
-    assert_true(says(w, "the interval is not above zero"));
+    assert_true(tuner_world_says(w, "the interval is not above zero"));
     assert_true(WORLD_NUMBER(w, "winner", "raw", "vs_control", "lift") > 0);
     assert_true(WORLD_NUMBER(w, "winner", "confirmed", "vs_control", "lift") < 0);
 }
@@ -168,7 +147,7 @@ static void a_broken_guardrail_is_not_promoted(void **state)
     tuner_world_edit(TUNER_WORLD_FILE, "0.25", "0.2", file, sizeof file);
     assert_int_equal(tuner_world_launch(w, file, false), STATUS_OK);
     tuner_world_run(w, "not_promoted");
-    assert_true(says(w, "guardrail hide (at most +20.00 %) holds only with probability 0.0"));
+    assert_true(tuner_world_says(w, "guardrail hide (at most +20.00 %) holds only with probability 0.0"));
     assert_int_equal(w->api.default_puts, 0);
 }
 
@@ -178,8 +157,8 @@ static void nothing_better_than_the_control(void **state)
     w->api.peak = 0;
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
     tuner_world_run(w, "not_promoted");
-    assert_true(says(w, "\"best\":null"));
-    assert_true(says(w, "there is nothing to confirm"));
+    assert_true(tuner_world_says(w, "\"best\":null"));
+    assert_true(tuner_world_says(w, "there is nothing to confirm"));
 }
 
 static void too_few_events_fail_the_campaign(void **state)
@@ -188,8 +167,8 @@ static void too_few_events_fail_the_campaign(void **state)
     w->api.events = 0.02;
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
     tuner_world_run(w, "failed");
-    assert_true(says(w, "objective metric save had "));
-    assert_true(says(w, " events in the control arm of round 1: at least 100 are needed"));
+    assert_true(tuner_world_says(w, "objective metric save had "));
+    assert_true(tuner_world_says(w, " events in the control arm of round 1: at least 100 are needed"));
     assert_int_equal(w->api.n_rounds, 1);
 }
 
@@ -220,7 +199,7 @@ static void somebody_changed_the_default(void **state)
         tuner_world_turn(w);
     w->api.default_version = 12;
     tuner_world_run(w, "ready");
-    assert_true(says(w, "the default weights are no longer version 7"));
+    assert_true(tuner_world_says(w, "the default weights are no longer version 7"));
     assert_int_equal(w->api.default_puts, 0);
     assert_int_equal(tuner_world_ask(w, TUNER_PROMOTE, 1, 0), STATUS_OK);
     tuner_world_run(w, "promoted");
@@ -255,7 +234,7 @@ static void a_round_stopped_by_hand_pauses(void **state)
     tuner_world_run(w, "running");
     w->api.round[0].stopped = true;
     tuner_world_run(w, "paused");
-    assert_true(says(w, "round 1 was stopped by hand: resume to go on"));
+    assert_true(tuner_world_says(w, "round 1 was stopped by hand: resume to go on"));
     assert_int_equal(w->api.n_rounds, 1);
     assert_int_equal(tuner_world_ask(w, TUNER_RESUME, 1, 0), STATUS_OK);
     tuner_world_run(w, "promoted");
@@ -305,7 +284,7 @@ static void cancel_stops_the_open_round(void **state)
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
     tuner_world_run(w, "running");
     assert_int_equal(tuner_world_ask(w, TUNER_CANCEL, 1, 0), STATUS_OK);
-    assert_true(says(w, "\"state\":\"cancelled\""));
+    assert_true(tuner_world_says(w, "\"state\":\"cancelled\""));
     tuner_world_restart(w); /* the stop is still owed */
     tuner_world_turn(w);
     assert_true(w->api.round[0].stopped);
@@ -322,7 +301,7 @@ static void strangers_are_waited_for_and_stepped_around(void **state)
     struct tuner_world *w = *state;
     fake_api_stranger(&w->api, false);
     assert_int_equal(tuner_world_launch(w, TUNER_WORLD_FILE, false), STATUS_OK);
-    assert_true(says(w, "waiting for round 1 of campaign stranger to end"));
+    assert_true(tuner_world_says(w, "waiting for round 1 of campaign stranger to end"));
     tuner_world_turn(w);
     assert_int_equal(w->api.n_rounds, 1);
     w->api.round[0].final = true;
@@ -379,7 +358,8 @@ static void a_default_that_changes_under_its_control_is_told(void **state)
     while (w->api.n_rounds < 2)
         tuner_world_turn(w);
     (void)tuner_world_is(w, 1, "");
-    assert_true(says(w, "the default weights have changed since the launch; the control keeps the old ones"));
+    assert_true(
+        tuner_world_says(w, "the default weights have changed since the launch; the control keeps the old ones"));
 }
 
 struct reader {
@@ -422,7 +402,7 @@ static void readers_meet_the_service_under_its_lock(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, start, end)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, tuner_world_setup, tuner_world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(a_campaign_explores_confirms_and_promotes),
         CASE(the_api_is_down_at_launch),
