@@ -6,10 +6,10 @@
  * STATUS_CORRUPT; the rest STATUS_IO.
  *
  * The WAL.  A commit appends to it and syncs it (with PRAGMA synchronous=NORMAL it does not: db_sync()); a checkpoint
- * moves its pages into the file, and then the next commit writes it from its start again, cut to db_wal_limit().  So
- * the WAL of a busy database is a file of constant size that is written over and over, which syncs faster than one that
- * grows, and never has to be given back to the file system at once.  Nobody checkpoints by himself: who writes asks
- * db_wal_bytes() or db_wal_pages() and calls db_checkpoint().
+ * moves its pages into the file, and then the next commit writes it from its start again, cut to db_wal_limit() if
+ * longer.  So the WAL of a busy database is a file of constant size that is written over and over, which syncs faster
+ * than one that grows, and never has to be given back to the file system at once.  Nobody checkpoints by himself: who
+ * writes asks db_wal_bytes() or db_wal_pages() and calls db_checkpoint().
  *
  * Thread: a connection and its statements belong to one thread at a time.  Writes go through db_writer.h. */
 #ifndef TRIMTAB_BASE_DB_DB_H

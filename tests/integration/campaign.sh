@@ -80,4 +80,17 @@ for round in $(jq '[.trials[].round] | unique[]' "$work/trials.json"); do
         "$work/results.json" >/dev/null || fail "round $round: journal and API disagree"
 done
 "$bin/trimtab" audit "$id" --json | jq -e '[.audit[].seq] | . == sort and (unique | length) == length' >/dev/null || fail "audit"
+# The weights of before come back, and another rollback undoes that.
+default_of() { curl -sS "$TRIMTAB_EXPERIMENTS_URL/v1/experiments/feed/default/history" | jq -c '.history[0] | [.version, .weights]'; }
+set_default() { # VERSION SAVE: what a promotion does, whatever came of the campaign
+    curl -sS -X PUT -d "{\"if_version\":$1,\"weights\":{\"save\":$2}}" "$TRIMTAB_EXPERIMENTS_URL/v1/experiments/feed/default" >/dev/null
+}
+version=$(default_of | jq '.[0]')
+set_default "$version" 3 && set_default $((version + 1)) 5
+good=$(default_of)
+set_default $((version + 2)) 7
+"$bin/trimtab" rollback feed >"$work/rollback.log" || fail "rollback: exit code $?"
+[ "$(default_of | jq -c '.[1]')" = "$(jq -c '.[1]' <<<"$good")" ] || fail "rollback: $(default_of), not the weights of $good"
+"$bin/trimtab" rollback feed --to $((version + 3)) --json | jq -e --argjson v $((version + 5)) '.version == $v and .weights.save == 7' >/dev/null ||
+    fail "rollback --to: $(default_of)"
 echo "$(jq -r .state "$work/status.json"): $(jq -r .decision.reason "$work/status.json")"

@@ -60,11 +60,14 @@ kill -STOP "$pid"
 start trimtabd "$work/data" "$bin/trimtabd" "${port0[@]}" --experiments "$url"
 curl -s -X POST -d @docs/examples/campaign.json "$url/v1/campaigns" >"$work/answer" &
 launch=$!
-sleep 0.5
+for _ in $(seq 200); do # the launch and this question itself
+    [ "$(curl -s "$url/metrics" | sed -n 's/^trimtabd_http_in_flight //p')" -lt 2 ] || break
+    sleep 0.05
+done
 code=0
 kill -TERM "$pid"
 wait "$pid" || code=$?
-wait "$launch" || true
+wait "$launch" || fail "a launch while the API hangs has no answer"
 [ "$code" = 0 ] || fail "SIGTERM while the API hangs: exit code $code"
 grep -q "given up, this program is stopping" "$work/answer" || fail "a launch while the API hangs: $(cat "$work/answer")"
 

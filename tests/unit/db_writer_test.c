@@ -90,6 +90,44 @@ static void an_idle_writer_empties_the_wal(void **state)
     rmdir(folder);
 }
 
+static enum status insert_for_long(struct db *db, void *context, struct err *err)
+{
+    clock_sleep_ms(1300);
+    return insert(db, context, err);
+}
+
+static enum status measure_wal(struct db *db, void *context, struct err *err)
+{
+    (void)err;
+    *(int64_t *)context = db_wal_bytes(db);
+    return STATUS_OK;
+}
+
+/* The second without jobs begins where a job ends. */
+static void a_long_job_is_no_idle_time(void **state)
+{
+    (void)state;
+    static const char *const STEPS[] = {"CREATE TABLE t(id INTEGER PRIMARY KEY, x INTEGER)"};
+    char folder[] = "/tmp/writer_test_XXXXXX", path[64];
+    struct err err = ERR_INIT;
+    struct db *db = NULL;
+    struct db_writer *w = NULL;
+    int64_t after = 0;
+    const struct db_job jobs[2] = {{insert_for_long, NULL, NULL, DB_COMMITTED},
+                                   {measure_wal, NULL, &after, DB_COMMITTED}};
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/a.db", folder);
+    assert_ok(db_open(path, STEPS, 1, &db, &err), &err);
+    assert_ok(db_writer_start(db, &(struct db_writer_options){.batch_max = 1}, &w, &err), &err);
+    for (int i = 0; i < 2; i++)
+        assert_ok(db_writer_submit(w, &jobs[i], &err), &err);
+    assert_ok(db_writer_run(w, nothing, NULL, &err), &err);
+    assert_true(after > 0);
+    db_writer_stop(w);
+    unlink(path);
+    rmdir(folder);
+}
+
 enum { WAL_PAGES = 2048, WAL_MAX = WAL_PAGES * (4096 + 24), WAL_KEPT = 3 * WAL_MAX, MB_MAX = 8, MB = 1 << 20 };
 
 /* A database whose jobs write sixteen pages each, sixteen jobs a commit. */
@@ -215,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(failing_jobs_are_undone_alone),
                                        cmocka_unit_test(an_idle_writer_empties_the_wal),
+                                       cmocka_unit_test(a_long_job_is_no_idle_time),
                                        cmocka_unit_test(a_busy_writer_writes_its_wal_over),
                                        cmocka_unit_test(who_reads_for_long_only_makes_the_wal_grow),
                                        cmocka_unit_test(who_has_read_for_long_is_soon_forgotten)};

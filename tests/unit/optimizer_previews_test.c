@@ -148,19 +148,13 @@ static void test_control_is_needed(void **state)
     optimizer_free(optimizer);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    (void)gsl_set_error_handler_off();
-    return 0;
-}
-
 int main(void)
 {
+    gsl_set_error_handler_off();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_shown_explains),
         cmocka_unit_test(test_a_bound_is_kept),
         cmocka_unit_test(test_control_is_needed),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,18 +127,12 @@ static void test_refusals(void **state)
     trend_free(trend);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    (void)gsl_set_error_handler_off();
-    return 0;
-}
-
 int main(void)
 {
+    gsl_set_error_handler_off();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interpolation), cmocka_unit_test(test_slopes),   cmocka_unit_test(test_waves),
         cmocka_unit_test(test_jitter),        cmocka_unit_test(test_refusals),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

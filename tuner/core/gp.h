@@ -7,7 +7,7 @@
  *     With a trend (trend.h) k gains tau^2 sum_h g_h(x) g_h(x'), which is 0 at the control: theta[_TREND] = ln tau.
  *     b_r  the effect of round r: a GP with kernel w k, independent between rounds; it vanishes at a known control
  *     e    Normal(0, N + m^2 I + u^2 U): N the known covariance, a full block per round (its arms share one control);
- *          m the misfit of the surrogate; u the sd of noise that was not told, U the diagonal of the points it is of
+ *          m the misfit of the surrogate; u the sd of noise that was not told, U the diagonal with 1 at such points
  *
  * Source: Rasmussen & Williams (2006), Algorithm 2.1 and eq. 5.9; conditioning on the control is their eq. 2.19 with
  * one exact observation.  The hyper-parameters are one vector of logarithms, theta:
